@@ -1,0 +1,46 @@
+# Two commands matter: `make digits` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+export MNISTGAN_RUNS ?=
+
+.PHONY: help digits test lab clean pins mirrors badges pictures
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+digits: $(READY) ## teach a robot to draw digits; the pictures land in runs/digits
+	$(BIN)/python -m mnistgan train
+
+test: $(READY) ## everything that CI runs: lint, types, tests, every notebook
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	rm -rf build/runs
+	MNISTGAN_RUNS="$(CURDIR)/build/runs" MNISTGAN_PRESET=quick $(BIN)/python -m pytest
+
+lab: $(READY) ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+clean: ## remove the environment and all that tests made; your runs stay
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	find mnistgan tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+
+pins: $(READY) ## refresh constraints.txt: the newest versions that go together
+	$(BIN)/uv pip compile --upgrade --universal --python-version 3.10 --extra all \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --output-file constraints.txt pyproject.toml
+
+mirrors: $(READY) ## copy the taught functions from the package into their notebooks
+	$(BIN)/python tests/course.py mirrors
+
+badges: $(READY) ## write the course's address everywhere: make badges REPO=owner/name
+	$(BIN)/python tests/course.py badges $(REPO)
+
+pictures: $(READY) ## make the pictures in images/ again
+	$(BIN)/python images/make.py
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all]'
+	@touch $@

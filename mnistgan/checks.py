@@ -1,0 +1,93 @@
+"""Checkpoints for the notebooks: each says "well done", or stops with a hint."""
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from mnistgan.drawing import draw, make_noise
+
+# Of the 60,000 training digits at 64×64, in grey levels: the mean of all pixels, and
+# the standard deviation of a pixel from picture to picture (mean over all pixels).
+REAL_INK, REAL_VARIETY = 33.3, 45.2
+
+
+def check(passed: bool, praise: str, hint: str) -> None:
+    """Prints praise, or raises AssertionError with a hint on what to look at."""
+    assert passed, f"Not yet: {hint}"
+    print(f"✔ Well done: {praise}")
+
+
+def prepared(images: tf.Tensor) -> None:
+    """Checks pictures for the robots: `(batch, 64, 64, 1)`, float32, in [-1, 1]."""
+    images = tf.convert_to_tensor(images)
+    low, high = float(tf.reduce_min(images)), float(tf.reduce_max(images))
+    check(
+        images.shape[1:] == (64, 64, 1) and images.dtype == tf.float32,
+        "every picture is 64×64, in float32.",
+        f"the shape is {images.shape} and the type {images.dtype.name}; they should be "
+        "(batch, 64, 64, 1) and float32. Was every picture resized?",
+    )
+    check(
+        -1.0 <= low < -0.9 and 0.5 < high <= 1.0,
+        f"the pixels lie between {low:g} and {high:g}.",
+        f"the pixels lie between {low:g} and {high:g}, not -1 and 1. Divide by 127.5, "
+        "then take away 1.",
+    )
+
+
+def generator_works(generator: keras.Model) -> None:
+    """Checks that a generator turns noise into pictures in [-1, 1], one for each."""
+    images = generator(make_noise(generator, 4), training=False)
+    span = float(tf.reduce_max(tf.abs(images)))
+    check(
+        images.shape == (4, 64, 64, 1) and span <= 1.0,
+        "the artist turns noise into 64×64 pictures.",
+        f"4 noises became {images.shape}, with values up to {span:g}; they should "
+        "become (4, 64, 64, 1), from -1 to 1. Is the last activation tanh?",
+    )
+
+
+def discriminator_works(discriminator: keras.Model) -> None:
+    """Checks that a discriminator gives one logit for each picture."""
+    logits = discriminator(tf.zeros((4, 64, 64, 1)), training=False)
+    check(
+        logits.shape == (4, 1),
+        "the detective gives one number for each picture.",
+        f"4 pictures became {logits.shape}, not (4, 1). Does it end in Dense(1)?",
+    )
+
+
+def learned(before: list[np.ndarray], model: keras.Model, name: str) -> None:
+    """Checks that every trainable weight of `model` differs from its value `before`."""
+    pairs = zip(before, model.trainable_variables, strict=True)
+    same = [new.path for old, new in pairs if np.array_equal(old, new.numpy())]
+    check(
+        not same,
+        f"every weight of the {name} has moved.",
+        f"these weights of the {name} stayed as they were: {', '.join(same)}. Did its "
+        "optimizer get its gradients?",
+    )
+
+
+def draws_digits(generator: keras.Model) -> None:
+    """Checks that a trained generator draws pictures as dark and as varied as digits.
+
+    Raises:
+        AssertionError: The pictures are not mostly black, or look too much alike: an
+            untrained or a collapsed generator.
+    """
+    pictures = draw(generator, make_noise(generator, 200))
+    ink, variety = pictures.mean(), pictures.std(axis=0).mean() / REAL_VARIETY
+    check(
+        0.5 < ink / REAL_INK < 2,
+        "the paper is black, with a little white ink.",
+        f"the mean grey level is {ink:.0f}; for real digits it is {REAL_INK:.0f}. Has "
+        "this robot been trained?",
+    )
+    check(
+        variety > 0.6,
+        f"its drawings vary {variety:.0%} as much as real digits do.",
+        f"its drawings vary only {variety:.0%} as much as real digits do. The "
+        "artist has collapsed: it draws the same picture for every noise. Train again "
+        "with another seed, or with more fog for the detective.",
+    )

@@ -1,0 +1,119 @@
+"""Drawing with a trained generator: load it, give it noise, get pictures."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from mnistgan.data import to_uint8
+
+DRAWN_AT_ONCE = 500
+
+
+def load_generator(path: str | os.PathLike) -> keras.Model:
+    """Loads a generator from a `.keras` file.
+
+    Args:
+        path: The file that training, or `generator.save`, wrote.
+
+    Returns:
+        The generator, from noise `(batch, noise_dim)` to pictures `(batch, 64, 64, 1)`
+        in [-1, 1].
+
+    Raises:
+        OSError: There is no such file.
+        ValueError: The file is damaged, or holds another kind of model.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}; train first: make digits")
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as error:  # a damaged file can fail anywhere inside Keras
+        raise ValueError(f"{path} is not a readable .keras model: {error}") from error
+    shapes = (len(model.input_shape), model.output_shape[1:])
+    if shapes != (2, (64, 64, 1)):
+        raise ValueError(
+            f"{path} is not a generator: it turns {model.input_shape} into "
+            f"{model.output_shape}, not noise into (None, 64, 64, 1)"
+        )
+    return model
+
+
+def make_noise(generator: keras.Model, count: int, seed: int = 0) -> tf.Tensor:
+    """Makes noise for a generator: the same seed always gives the same noise.
+
+    Args:
+        generator: The generator that the noise is for.
+        count: How many pictures it is for, at least 1.
+        seed: Any whole number from 0.
+
+    Returns:
+        `(count, noise_dim)`, float32, standard normal. The first noises of a seed stay
+        the same whatever the count.
+
+    Raises:
+        ValueError: `count` is below 1 or `seed` is below 0.
+    """
+    if count < 1 or seed < 0:
+        raise ValueError(f"count is {count} and seed {seed}; they start at 1 and 0")
+    shape = (count, generator.input_shape[1])
+    return tf.constant(np.random.default_rng(seed).standard_normal(shape, "float32"))
+
+
+def draw(generator: keras.Model, noise: tf.Tensor) -> np.ndarray:
+    """Draws one picture for each row of noise.
+
+    Args:
+        generator: The generator.
+        noise: `(count, noise_dim)`, float32.
+
+    Returns:
+        `(count, 64, 64, 1)`, uint8, in [0, 255].
+
+    Raises:
+        ValueError: The noise does not have the generator's `noise_dim`.
+    """
+    noise = tf.convert_to_tensor(noise, tf.float32)
+    wanted = generator.input_shape[1]
+    if noise.ndim != 2 or noise.shape[1] != wanted or not len(noise):
+        raise ValueError(f"noise has shape {noise.shape}; it must be (count, {wanted})")
+    parts = []
+    for start in range(0, len(noise), DRAWN_AT_ONCE):
+        images = generator(noise[start : start + DRAWN_AT_ONCE], training=False)
+        parts.append(to_uint8(images).numpy())
+    return np.concatenate(parts)
+
+
+def walk(start: tf.Tensor, end: tf.Tensor, steps: int) -> tf.Tensor:
+    """Makes the noises on the way from one noise to another, both ends included.
+
+    The walk follows the arc between them, not the straight line: noise of a normal
+    distribution lies near a sphere, and a straight line would cut through its empty
+    inside (White 2016, "Sampling Generative Networks", section 2.1).
+
+    Args:
+        start: `(noise_dim,)`, float32.
+        end: `(noise_dim,)`, float32.
+        steps: How many noises, at least 2.
+
+    Returns:
+        `(steps, noise_dim)`, float32.
+
+    Raises:
+        ValueError: `steps` is below 2, or the shapes differ.
+    """
+    if steps < 2 or start.shape != end.shape:
+        raise ValueError(
+            f"cannot walk from shape {start.shape} to {end.shape} in {steps} steps; "
+            "the shapes must be the same and the steps at least 2"
+        )
+    share = tf.linspace(0.0, 1.0, steps)[:, tf.newaxis]
+    cosine = tf.reduce_sum(start * end) / (tf.norm(start) * tf.norm(end))
+    angle = tf.acos(tf.clip_by_value(cosine, -1.0, 1.0))
+    if tf.sin(angle) < 1e-4:  # (nearly) the same direction: the arc is a line
+        return (1 - share) * start + share * end
+    near, far = tf.sin((1 - share) * angle), tf.sin(share * angle)
+    return (near * start + far * end) / tf.sin(angle)

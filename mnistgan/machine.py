@@ -1,0 +1,65 @@
+"""What this machine has: versions, cores, and perhaps a GPU."""
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+
+@contextmanager
+def no_chatter() -> Iterator[None]:
+    """Silences what compiled code writes to standard error, which Python cannot see."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def load_tensorflow() -> ModuleType:
+    """Loads TensorFlow without its start-up notes, which obey no log level."""
+    with no_chatter():  # https://github.com/tensorflow/tensorflow/issues/100442
+        import tensorflow as tf
+
+        tf.config.list_physical_devices("GPU")
+    return tf
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU."""
+    return bool(load_tensorflow().config.list_physical_devices("GPU"))
+
+
+def likes_bfloat16() -> bool:
+    """Whether the first GPU is quick in bfloat16: compute capability 8 or more."""
+    tf = load_tensorflow()
+    for gpu in tf.config.list_physical_devices("GPU")[:1]:
+        details = tf.config.experimental.get_device_details(gpu)
+        return details.get("compute_capability", (0, 0)) >= (8, 0)
+    return False
+
+
+def check_machine() -> None:
+    """Prints the versions, what the machine has, and the preset that suits it."""
+    from mnistgan import __version__
+    from mnistgan.settings import pick_preset  # which imports this module
+
+    tf = load_tensorflow()
+    preset, reason = pick_preset()
+    print(
+        f"mnistgan {__version__}, TensorFlow {tf.__version__}, "
+        f"Keras {tf.keras.__version__}, Python {platform.python_version()}"
+    )
+    print(f"Your machine: {os.cpu_count()} cores, {'a' if has_gpu() else 'no'} GPU.")
+    print(f"It will train with the preset {preset!r}, because {reason}.")
+    if "google.colab" in sys.modules and not has_gpu():
+        print(
+            "Colab can lend you a GPU: Runtime → Change runtime type → T4 GPU. "
+            "Everything works without one, only more slowly."
+        )

@@ -1,0 +1,103 @@
+"""The two robots, and the two losses that keep the score of their game.
+
+The networks follow Radford et al. 2016, "Unsupervised Representation Learning with Deep
+Convolutional GANs": strided convolutions, batch normalisation in both, ReLU in the
+generator, LeakyReLU in the discriminator, tanh out.
+"""
+
+import tensorflow as tf
+from tensorflow import keras
+from tensorflow.keras import layers
+
+
+def build_generator(noise_dim: int = 64, width: int = 16) -> keras.Model:
+    """Builds the artist: noise in, picture out.
+
+    Args:
+        noise_dim: How many random numbers make one picture, at least 1.
+        width: Channels of the widest picture layer (32×32); each smaller layer has
+            twice as many, up to `8 * width` at 4×4.
+
+    Returns:
+        A model from noise `(batch, noise_dim)`, float32, standard normal, to pictures
+        `(batch, 64, 64, 1)`, float32, in [-1, 1].
+
+    Raises:
+        ValueError: `noise_dim` or `width` is not a whole number of at least 1.
+    """
+    start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
+    noise = keras.Input((noise_dim,))
+    x = layers.Dense(4 * 4 * 8 * width, use_bias=False, **start)(noise)
+    x = layers.Reshape((4, 4, 8 * width))(x)  # (4, 4, 128) when width is 16
+    for channels in (4 * width, 2 * width, width):
+        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.ReLU()(x)
+        x = layers.Conv2DTranspose(channels, 4, 2, "same", use_bias=False, **start)(x)
+    x = layers.BatchNormalization(momentum=0.9)(x)
+    x = layers.ReLU()(x)  # (32, 32, 16)
+    x = layers.Conv2DTranspose(1, 4, 2, "same", **start)(x)
+    images = layers.Activation("tanh", dtype="float32")(x)  # (64, 64, 1)
+    return keras.Model(noise, images, name="generator")
+
+
+def build_discriminator(width: int = 16, fog: float = 0.3) -> keras.Model:
+    """Builds the detective: picture in, one number out.
+
+    Args:
+        width: Channels of the first layer (32×32); each later layer has twice as many,
+            up to `8 * width` at 4×4.
+        fog: Standard deviation of the random noise laid over every picture in training,
+            in the same units as the pixels; 0 for none. It keeps the detective from
+            winning by pixel dust alone (instance noise, Sønderby et al. 2017,
+            section 3.2).
+
+    Returns:
+        A model from pictures `(batch, 64, 64, 1)`, float32, in [-1, 1], to logits
+        `(batch, 1)`, float32: above 0 means "I think it is real".
+
+    Raises:
+        ValueError: `width` is not a whole number of at least 1, or `fog` is negative.
+    """
+    start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
+    images = keras.Input((64, 64, 1))
+    x = layers.GaussianNoise(fog)(images)
+    x = layers.Conv2D(width, 4, 2, "same", **start)(x)  # (32, 32, 16) when width is 16
+    x = layers.LeakyReLU(negative_slope=0.2)(x)
+    for channels in (2 * width, 4 * width, 8 * width):
+        x = layers.Conv2D(channels, 4, 2, "same", use_bias=False, **start)(x)
+        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+    x = layers.Flatten()(x)  # (4, 4, 128) becomes (2048,)
+    logits = layers.Dense(1, dtype="float32", **start)(x)
+    return keras.Model(images, logits, name="discriminator")
+
+
+def discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+    """Scores the detective: low when real pictures get high logits and fakes low ones.
+
+    Args:
+        real_logits: Its verdicts on real pictures, `(batch, 1)`, float32.
+        fake_logits: Its verdicts on drawn pictures, `(batch, 1)`, float32.
+
+    Returns:
+        A scalar, float32, in nats, at least 0; 2 ln 2 ≈ 1.386 for a coin-flipper
+        (Goodfellow et al. 2014, equation 1, with the sign turned round).
+    """
+    cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
+    real_loss = cross_entropy(tf.ones_like(real_logits), real_logits)
+    fake_loss = cross_entropy(tf.zeros_like(fake_logits), fake_logits)
+    return real_loss + fake_loss
+
+
+def generator_loss(fake_logits: tf.Tensor) -> tf.Tensor:
+    """Scores the artist: low when the detective takes its drawings for real.
+
+    Args:
+        fake_logits: The detective's verdicts on drawn pictures, `(batch, 1)`, float32.
+
+    Returns:
+        A scalar, float32, in nats, at least 0; ln 2 ≈ 0.693 when the detective flips a
+        coin (the "non-saturating" loss of Goodfellow et al. 2014, section 3).
+    """
+    cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
+    return cross_entropy(tf.ones_like(fake_logits), fake_logits)

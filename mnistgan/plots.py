@@ -1,0 +1,141 @@
+"""Grids, strips, films and curves: everything that is looked at."""
+
+import os
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from mnistgan import files
+
+BLUE, ORANGE = "#0072B2", "#D55E00"  # told apart by colour-blind readers (Okabe & Ito)
+
+
+def tile(images: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:
+    """Lays pictures out in a grid, row by row.
+
+    Args:
+        images: `(count, height, width, 1)`, uint8, in [0, 255].
+        columns: Pictures in a row, at least 1.
+        gap: Black pixels between pictures.
+
+    Returns:
+        One picture, `(grid height, grid width)`, uint8. Places left over stay black.
+
+    Raises:
+        ValueError: `images` has another shape or type or is empty; or no columns.
+    """
+    images = np.asarray(images)
+    if images.ndim != 4 or images.shape[-1] != 1 or images.dtype != np.uint8:
+        raise ValueError(
+            "pictures must be uint8 of shape (count, height, width, 1), not "
+            f"{images.dtype} of shape {images.shape}"
+        )
+    count, height, width, _ = images.shape
+    if count < 1 or columns < 1:
+        raise ValueError(f"{count} pictures in {columns} columns make no grid")
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    grid = np.zeros(
+        (rows * (height + gap) - gap, columns * (width + gap) - gap), np.uint8
+    )
+    for place, image in enumerate(images):
+        top = place // columns * (height + gap)
+        left = place % columns * (width + gap)
+        grid[top : top + height, left : left + width] = image[..., 0]
+    return grid
+
+
+def show(images: np.ndarray, columns: int = 8, title: str = "") -> None:
+    """Shows pictures as a grid in a notebook; see `tile` for their shape and type."""
+    grid = tile(images, columns)
+    _, axes = plt.subplots(figsize=(grid.shape[1] / 75, grid.shape[0] / 75))
+    axes.imshow(grid, cmap="gray", vmin=0, vmax=255)
+    axes.set_axis_off()
+    axes.set_title(title)
+    plt.show()
+
+
+def save_grid(images: np.ndarray, path: str | os.PathLike, columns: int = 8) -> None:
+    """Saves pictures as a grid, in any format that Pillow knows by the file's ending.
+
+    Raises:
+        ValueError: The pictures do not fit `tile`, or the ending is unknown.
+        OSError: The file cannot be written.
+    """
+    grid = Image.fromarray(tile(images, columns))
+    with files.whole(path) as aside:
+        grid.save(aside)
+
+
+def save_film(
+    frames: Sequence[np.ndarray | Image.Image],
+    path: str | os.PathLike,
+    seconds: float = 4,
+) -> None:
+    """Saves frames as an endlessly looping GIF that rests on the last one.
+
+    Args:
+        frames: At least one grid from `tile`, or grey Pillow pictures of one size.
+        path: A file that ends in `.gif`.
+        seconds: How long one loop takes before the rest.
+
+    Raises:
+        ValueError: There are no frames.
+        OSError: The file cannot be written.
+    """
+    if not len(frames):
+        raise ValueError("a film needs at least one frame")
+    film = [f if isinstance(f, Image.Image) else Image.fromarray(f) for f in frames]
+    pace = max(40, round(1000 * seconds / len(film)))  # milliseconds; faster flickers
+    rest = [pace] * (len(film) - 1) + [1500]
+    with files.whole(path) as aside:
+        film[0].save(
+            aside,
+            format="GIF",
+            save_all=True,
+            append_images=film[1:],
+            duration=rest,
+            loop=0,
+        )
+
+
+def plot_losses(diary: Sequence[dict[str, float]]) -> Figure:
+    """Draws the training diary: both losses, and what the detective believed.
+
+    Args:
+        diary: Rows with `step`, `d_loss`, `g_loss`, `d_real` and `d_fake`, as
+            `mnistgan.training.read_diary` returns them.
+
+    Returns:
+        The figure, which a notebook shows and `save_figure` saves.
+    """
+    figure, (losses, beliefs) = plt.subplots(
+        1, 2, figsize=(10, 3.5), layout="constrained"
+    )
+    steps = [row["step"] for row in diary]
+    for axes, names in (
+        (losses, {"d_loss": "detective", "g_loss": "artist"}),
+        (beliefs, {"d_real": "for real digits", "d_fake": "for drawn digits"}),
+    ):
+        for (name, label), colour, line in zip(
+            names.items(), (BLUE, ORANGE), ("-", "--"), strict=True
+        ):
+            axes.plot(
+                steps, [row[name] for row in diary], line, color=colour, label=label
+            )
+        axes.set_xlabel("training step")
+        axes.legend()
+    losses.set_title("Loss: lower is better for its owner")
+    beliefs.set_title('The detective\'s probability of "real"')
+    beliefs.set_ylim(0, 1)
+    return figure
+
+
+def save_figure(figure: Figure, path: str | os.PathLike) -> None:
+    """Saves a figure and closes it. Raises OSError when the file cannot be written."""
+    with files.whole(path) as aside:
+        figure.savefig(aside, dpi=100)
+    plt.close(figure)

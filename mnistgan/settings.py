@@ -1,0 +1,164 @@
+"""Every setting of a training run, in one frozen dataclass, with presets."""
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnistgan.machine import has_gpu, likes_bfloat16
+
+PRESETS = {
+    "quick": {"epochs": 1},
+    "laptop": {"epochs": 4},
+    "full": {"epochs": 20},
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a training run needs to know. The same settings give the same result.
+
+    Attributes:
+        preset: The preset that the other values started from.
+        epochs: Rounds through all the pictures.
+        pictures: How many of the 60,000 training pictures are used.
+        batch_size: Pictures shown in one step.
+        noise_dim: Random numbers that make one picture.
+        generator_width: See `mnistgan.models.build_generator`.
+        discriminator_width: See `mnistgan.models.build_discriminator`.
+        fog: Noise laid over the pictures that the discriminator sees in training.
+        generator_learning_rate: Adam's step size for the generator.
+        discriminator_learning_rate: Adam's step size for the discriminator.
+        beta_1: Adam's momentum, for both (0.5: Radford et al. 2016, section 4).
+        final_rate: What is left of both learning rates at the end, as a share; they
+            fall in a straight line.
+        previews: Preview grids in each epoch, the last one at its end.
+        seed: Starts every random choice: weights, order of the pictures, noise.
+        mixed_precision: Calculate in bfloat16 where it is safe; for GPUs that like it.
+        jit_compile: Let XLA compile the step; for GPUs.
+    """
+
+    preset: str = "laptop"
+    epochs: int = 4
+    pictures: int = 60_000
+    batch_size: int = 64
+    noise_dim: int = 64
+    generator_width: int = 16
+    discriminator_width: int = 16
+    fog: float = 0.3
+    generator_learning_rate: float = 1e-3
+    discriminator_learning_rate: float = 2e-4
+    beta_1: float = 0.5
+    final_rate: float = 0.02
+    previews: int = 4
+    seed: int = 0
+    mixed_precision: bool = False
+    jit_compile: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses values that cannot work: ValueError, with the name and the value."""
+        for field in dataclasses.fields(self):
+            name, value = field.name, getattr(self, field.name)
+            if field.type is int:
+                least = 0 if name == "seed" else 1
+                fits = type(value) is int and least <= value < 2**31
+                wanted = f"a whole number of at least {least}"
+            elif field.type is float:
+                low = 0.0 if name in ("fog", "beta_1", "final_rate") else 1e-9
+                high = 0.999 if name == "beta_1" else 1.0
+                fits = type(value) in (int, float) and low <= value <= high
+                wanted = f"a number from {low:g} to {high:g}"
+            elif field.type is bool:
+                fits, wanted = type(value) is bool, "True or False"
+            else:
+                fits, wanted = value in PRESETS, f"one of {', '.join(PRESETS)}"
+            if not fits:
+                raise ValueError(f"{name} is {value!r}; it must be {wanted}")
+        if not self.batch_size <= self.pictures <= 60_000:
+            raise ValueError(
+                f"pictures is {self.pictures}; it must be from batch_size, "
+                f"{self.batch_size}, to 60000"
+            )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Training steps in one round; a last, shorter batch is left out."""
+        return self.pictures // self.batch_size
+
+    @property
+    def total_steps(self) -> int:
+        """Training steps in all."""
+        return self.epochs * self.steps_per_epoch
+
+    def previews_by(self, step: int) -> int:
+        """How many preview grids are due in the first `step` steps."""
+        return step * self.previews // self.steps_per_epoch
+
+
+def pick_preset(preset: str | None = None) -> tuple[str, str]:
+    """Picks a preset: the one asked for, `MNISTGAN_PRESET`, or what suits the machine.
+
+    Args:
+        preset: `"quick"`, `"laptop"` or `"full"`; None to let the machine decide.
+
+    Returns:
+        The name of the preset, and the reason in words.
+
+    Raises:
+        ValueError: There is no preset of that name.
+    """
+    cores = os.cpu_count() or 1
+    if preset:
+        name, reason = preset, "you asked for it"
+    elif wish := os.environ.get("MNISTGAN_PRESET"):
+        name, reason = wish, "MNISTGAN_PRESET says so"
+    elif has_gpu():
+        name, reason = "full", "there is a GPU"
+    elif cores < 2:
+        name, reason = "quick", "there is no GPU and only one core"
+    else:
+        name, reason = "laptop", f"there is no GPU, but there are {cores} cores"
+    if name not in PRESETS:
+        raise ValueError(
+            f"there is no preset {name!r} ({reason}); choose from {', '.join(PRESETS)}"
+        )
+    return name, reason
+
+
+def choose_settings(preset: str | None = None, **changes: Any) -> Settings:
+    """Makes the settings for a run: a preset, the machine's gifts, then your changes.
+
+    Args:
+        preset: See `pick_preset`.
+        **changes: Any field of `Settings`, by name.
+
+    Returns:
+        The settings.
+
+    Raises:
+        ValueError: A preset, a name or a value that does not exist or cannot work.
+    """
+    known = {field.name for field in dataclasses.fields(Settings)}
+    for name in changes:
+        if name not in known:
+            raise ValueError(
+                f"there is no setting {name!r}; choose from {sorted(known)}"
+            )
+    values: dict[str, Any] = {
+        "mixed_precision": likes_bfloat16(),
+        "jit_compile": has_gpu(),
+    }
+    name, _ = pick_preset(preset)
+    return Settings(**{**values, **PRESETS[name], "preset": name, **changes})
+
+
+def runs_folder() -> Path:
+    """Where runs are kept: `MNISTGAN_RUNS`, or `runs` in the course's folder.
+
+    Installed without the course's folder (in Colab), it is `runs` in the current one.
+    """
+    course = Path(__file__).resolve().parent.parent
+    if wish := os.environ.get("MNISTGAN_RUNS"):
+        return Path(wish)
+    return (course if (course / "pyproject.toml").exists() else Path()) / "runs"

@@ -1,0 +1,380 @@
+"""Teaching the two robots: one step of the game, and the loop that repeats it."""
+
+import csv
+import dataclasses
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import tensorflow as tf
+from PIL import Image
+from tensorflow import keras
+from tqdm.auto import tqdm
+
+from mnistgan import data, files, plots
+from mnistgan.data import to_float
+from mnistgan.drawing import draw, load_generator, make_noise
+from mnistgan.models import (
+    build_discriminator,
+    build_generator,
+    discriminator_loss,
+    generator_loss,
+)
+from mnistgan.settings import Settings, choose_settings, runs_folder
+
+SECONDS_BETWEEN_CHECKPOINTS = 30
+STEPS_BETWEEN_ROWS = 25
+COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake")
+
+
+def make_train_step(
+    generator, discriminator, generator_optimizer, discriminator_optimizer, seed=0
+):
+    """Makes the compiled training step for these two networks and their optimizers.
+
+    Make a new step whenever you build a new network: a step trains the networks that it
+    was made with, and no others.
+
+    Args:
+        generator: From noise `(batch, noise_dim)` to pictures in [-1, 1].
+        discriminator: From pictures to logits `(batch, 1)`.
+        generator_optimizer: Changes the generator. It is built here.
+        discriminator_optimizer: Changes the discriminator. It is built here.
+        seed: Starts the noise. Each step's noise follows from this seed and the number
+            of steps taken, so a resumed run sees the same noise as an unbroken one.
+
+    Returns:
+        A `tf.function` from pictures `(batch, 64, 64, 1)`, uint8, in [0, 255], to the
+        discriminator's loss, the generator's loss (float32 scalars, in nats), and the
+        logits `(batch, 1)`, float32, that real and drawn pictures got.
+    """
+    generator_optimizer.build(generator.trainable_variables)
+    discriminator_optimizer.build(discriminator.trainable_variables)
+
+    def train_step(images):
+        shape = (len(images), generator.input_shape[1])
+        step = generator_optimizer.iterations.value
+        noise = tf.random.stateless_normal(shape, (seed, step))
+        with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
+            fake_images = generator(noise, training=True)
+            real_logits = discriminator(to_float(images), training=True)
+            fake_logits = discriminator(fake_images, training=True)
+            g_loss = generator_loss(fake_logits)
+            d_loss = discriminator_loss(real_logits, fake_logits)
+        g_gradients = g_tape.gradient(g_loss, generator.trainable_variables)
+        d_gradients = d_tape.gradient(d_loss, discriminator.trainable_variables)
+        generator_optimizer.apply(g_gradients)
+        discriminator_optimizer.apply(d_gradients)
+        return d_loss, g_loss, real_logits, fake_logits
+
+    return tf.function(train_step)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training run left behind.
+
+    Attributes:
+        folder: Where its files are.
+        step: Training steps taken so far.
+        total_steps: Steps that the settings ask for.
+        diary: One row for every few steps; see `COLUMNS`.
+    """
+
+    folder: Path
+    step: int
+    total_steps: int
+    diary: list[dict[str, float]]
+
+    @property
+    def finished(self) -> bool:
+        """Whether every step was taken; when not, training again goes on from here."""
+        return self.step >= self.total_steps
+
+
+def new_state(settings: Settings) -> tf.train.Checkpoint:
+    """Builds everything that training changes, so that all of it can be saved.
+
+    Returns:
+        A checkpoint with `generator`, `discriminator`, their optimizers, `step`,
+        `epoch` and `fixed_noise`, `(64, noise_dim)`: the noise of all preview grids.
+    """
+    keras.utils.set_random_seed(settings.seed)
+    policy = "mixed_bfloat16" if settings.mixed_precision else "float32"
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        generator = build_generator(settings.noise_dim, settings.generator_width)
+        discriminator = build_discriminator(settings.discriminator_width, settings.fog)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+    def adam(rate: float) -> keras.optimizers.Optimizer:
+        falling = keras.optimizers.schedules.PolynomialDecay(
+            rate, settings.total_steps, rate * settings.final_rate
+        )
+        return keras.optimizers.Adam(falling, beta_1=settings.beta_1)
+
+    return tf.train.Checkpoint(
+        generator=generator,
+        discriminator=discriminator,
+        generator_optimizer=adam(settings.generator_learning_rate),
+        discriminator_optimizer=adam(settings.discriminator_learning_rate),
+        step=tf.Variable(0, dtype=tf.int64),
+        epoch=tf.Variable(0, dtype=tf.int64),
+        fixed_noise=tf.Variable(make_noise(generator, 64, settings.seed)),
+    )
+
+
+def remaining_batches(
+    images: tf.Tensor, settings: Settings, step: int
+) -> Iterator[tf.Tensor]:
+    """Deals out the batches that are left after `step` steps, to the very end.
+
+    Each epoch is shuffled with a seed of its own, so the order does not depend on where
+    a run was interrupted.
+    """
+    first, skipped = divmod(step, settings.steps_per_epoch)
+    for epoch in range(first, settings.epochs):
+        seed = settings.seed * 10_000 + epoch
+        yield from data.make_dataset(images, settings.batch_size, seed).skip(skipped)
+        skipped = 0
+
+
+@contextmanager
+def ctrl_c_asks() -> Iterator[threading.Event]:
+    """Turns Ctrl-C, or the notebook's stop button, into an event for the loop to read.
+
+    A step is then never cut in half. Outside the main thread, Ctrl-C is left alone.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def claim_folder(folder: Path, settings: Settings) -> None:
+    """Notes a new run's settings in its folder, or compares them with an old run's.
+
+    Raises:
+        OSError: The folder cannot be made or written to.
+        ValueError: It holds a run with other settings, or its settings are damaged.
+    """
+    note = folder / "settings.json"
+    wanted = dataclasses.asdict(settings)
+    if not note.exists():
+        with files.whole(note) as aside:
+            aside.write_text(json.dumps(wanted, indent=2) + "\n")
+        return
+    try:
+        found = dict(json.loads(note.read_text()))
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{note} is damaged: {error}; choose another folder"
+        ) from error
+    changes = [
+        f"{name} was {found.get(name)!r}, now {value!r}"
+        for name, value in wanted.items()
+        if found.get(name) != value and name != "preset"
+    ]
+    if changes:
+        raise ValueError(
+            f"{folder} holds a run with other settings: {'; '.join(changes)}. Use the "
+            "same settings to go on with it, choose another folder, or delete this one"
+        )
+
+
+def read_diary(folder: str | os.PathLike, last_step: int | None = None) -> list[dict]:
+    """Reads a run's training diary.
+
+    Args:
+        folder: The run's folder.
+        last_step: Rows after this step are left out; None for all.
+
+    Returns:
+        Rows with the keys `COLUMNS`: whole numbers, then means since the row before.
+    """
+    path = Path(folder) / "diary.csv"
+    if not path.exists():
+        return []
+    with open(path, newline="") as lines:
+        rows = [
+            {
+                name: int(v) if name in ("step", "epoch") else float(v)
+                for name, v in row.items()
+            }
+            for row in csv.DictReader(lines)
+        ]
+    return [row for row in rows if last_step is None or row["step"] <= last_step]
+
+
+def write_diary(folder: Path, diary: list[dict]) -> None:
+    """Writes the whole diary as `diary.csv`."""
+    with (
+        files.whole(folder / "diary.csv") as aside,
+        open(aside, "w", newline="") as lines,
+    ):
+        writer = csv.DictWriter(lines, COLUMNS)
+        writer.writeheader()
+        writer.writerows(diary)
+
+
+def play(
+    run: Run,
+    settings: Settings,
+    images: tf.Tensor,
+    state: tf.train.Checkpoint,
+    train_step: Callable,
+    manager: tf.train.CheckpointManager,
+) -> Run:
+    """Takes the steps that are left, until the end or Ctrl-C; the heart of `train`."""
+    step, diary, recent = run.step, list(run.diary), []
+    per_epoch, saved_at = settings.steps_per_epoch, time.monotonic()
+    bar = tqdm(total=run.total_steps, initial=step, unit="step")
+    with bar, ctrl_c_asks() as asked:
+        for batch in remaining_batches(images, settings, step):
+            recent.append(train_step(batch))
+            step += 1
+            bar.update()
+            if settings.previews_by(step) > settings.previews_by(step - 1):
+                preview(run.folder, step, state)
+            if step % per_epoch % STEPS_BETWEEN_ROWS:
+                continue
+            diary.append(summary(step, per_epoch, recent))
+            recent = []
+            show_progress(bar, diary[-1], settings.epochs)
+            waited = time.monotonic() - saved_at
+            epoch_is_over = step % per_epoch == 0
+            if epoch_is_over or asked.is_set() or waited > SECONDS_BETWEEN_CHECKPOINTS:
+                write_diary(run.folder, diary)  # first: surplus rows are left out later
+                state.step.assign(step)
+                state.epoch.assign(step // per_epoch)
+                manager.save()
+                saved_at = time.monotonic()
+            if asked.is_set():
+                break
+    return dataclasses.replace(run, step=step, diary=diary)
+
+
+def summary(step: int, per_epoch: int, results: list[tuple]) -> dict[str, float]:
+    """Makes one row of the diary from what the steps since the last row returned."""
+    d_loss, g_loss, real_logits, fake_logits = zip(*results, strict=True)
+    means = [tf.reduce_mean(losses) for losses in (d_loss, g_loss)]
+    means += [
+        tf.reduce_mean(tf.sigmoid(logits)) for logits in (real_logits, fake_logits)
+    ]
+    values = [round(float(mean), 5) for mean in means]
+    return dict(zip(COLUMNS, [step, -(-step // per_epoch), *values], strict=True))
+
+
+def show_progress(bar: tqdm, row: dict[str, float], epochs: int) -> None:
+    """Writes the newest row of the diary beside the progress bar."""
+    bar.set_description(f"Epoch {row['epoch']} of {epochs}", refresh=False)
+    bar.set_postfix({name: f"{row[name]:.2f}" for name in COLUMNS[2:]})
+
+
+def preview(folder: Path, step: int, state: tf.train.Checkpoint) -> None:
+    """Saves what the artist makes of the fixed noise after this many steps."""
+    pictures = draw(state.generator, state.fixed_noise)
+    plots.save_grid(pictures, folder / "previews" / f"step_{step:06}.png")
+
+
+def finish(run: Run, state: tf.train.Checkpoint) -> None:
+    """Writes what people keep of a run: the generator, and its pictures."""
+    with files.whole(run.folder / "generator.keras") as aside:
+        state.generator.save(aside)
+    plots.save_grid(draw(state.generator, state.fixed_noise), run.folder / "grid.png")
+    plots.save_figure(plots.plot_losses(run.diary), run.folder / "losses.png")
+    frames = [
+        Image.open(path) for path in sorted((run.folder / "previews").glob("*.png"))
+    ]
+    if frames:
+        plots.save_film(frames, run.folder / "progress.gif")
+
+
+def train(
+    settings: Settings | None = None,
+    folder: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike | None = None,
+) -> Run:
+    """Teaches the two robots, or goes on where an interrupted run in `folder` stopped.
+
+    Ctrl-C (in a notebook: the stop button) saves and stops; call again to go on. A run
+    that was killed goes on from its last checkpoint, at most half a minute back. The
+    same settings on the same machine give the same result, interrupted or not.
+
+    Args:
+        settings: What to do; None for `choose_settings()`.
+        folder: Where the run is kept; None for `digits` in `runs_folder()`.
+        data_dir: Where data sets are kept; see `mnistgan.data.data_folder`.
+
+    Returns:
+        The run. Its folder holds `generator.keras`, `settings.json`, `diary.csv`,
+        `grid.png`, `progress.gif`, `losses.png`, `checkpoints/` and `previews/`.
+
+    Raises:
+        OSError: The data cannot be fetched, or the folder cannot be written to.
+        ValueError: The folder holds a run with other settings; they are named.
+    """
+    settings = settings or choose_settings()
+    folder = Path(folder) if folder else runs_folder() / "digits"
+    claim_folder(folder, settings)
+    state = new_state(settings)
+    train_step = make_train_step(
+        state.generator,
+        state.discriminator,
+        state.generator_optimizer,
+        state.discriminator_optimizer,
+        settings.seed,
+    )
+    if settings.jit_compile:
+        train_step = tf.function(train_step, jit_compile=True)
+    manager = tf.train.CheckpointManager(
+        state, str(folder / "checkpoints"), max_to_keep=3
+    )
+    if manager.latest_checkpoint:
+        state.restore(manager.latest_checkpoint).assert_consumed()
+    run = Run(
+        folder,
+        int(state.step),
+        settings.total_steps,
+        read_diary(folder, int(state.step)),
+    )
+    if not run.finished:
+        pictures, _ = data.load_mnist(f"train[:{settings.pictures}]", data_dir)
+        images = tf.convert_to_tensor(data.prepare_all(pictures))
+        run = play(run, settings, images, state, train_step, manager)
+    finish(run, state)
+    return run
+
+
+def trained_generator() -> keras.Model:
+    """Fetches the generator that you trained last, or trains the `quick` preset once.
+
+    Returns:
+        The newest `generator.keras` of any run in `runs_folder()`.
+
+    Raises:
+        OSError: There is none, and the data to train one cannot be fetched.
+    """
+    found = sorted(
+        runs_folder().glob("*/generator.keras"), key=lambda path: path.stat().st_mtime
+    )
+    if found:
+        print(f"Using your robot {found[-1]}")
+        return load_generator(found[-1])
+    print("No trained robot yet, so the quick preset is trained once now.")
+    folder = runs_folder() / "lesson-quick"
+    train(choose_settings("quick"), folder)
+    return load_generator(folder / "generator.keras")

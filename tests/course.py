@@ -1,0 +1,141 @@
+"""What the course's notebooks have in common: read, compare and rewrite them.
+
+`python tests/course.py mirrors` copies the taught functions from the package into their
+notebooks; `python tests/course.py badges owner/name` writes the course's public address
+into pyproject.toml, every badge and every set-up cell.
+"""
+
+import ast
+import importlib
+import inspect
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+PLACEHOLDER = "OWNER"
+SETUP = """\
+# Set-up: the same cell starts every notebook. Run it first.
+import sys
+
+REPOSITORY = "{repository}"
+if "google.colab" in sys.modules and "/OWNER/" not in REPOSITORY:
+    %pip install -q --no-deps git+{{REPOSITORY}} importlib_resources
+sys.path.append("mnistgan")  # in Colab: the course's folder, if you brought it along
+try:
+    import mnistgan
+
+    mnistgan.check_machine()
+except ImportError:
+    print("The course is not here yet. In Colab, upload its folder, mnistgan, with the")
+    print("folder icon on the left, or mount your Drive; on a laptop, use `make lab`.")
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+from tensorflow.keras import layers
+"""
+
+
+def notebooks() -> list[Path]:
+    """All notebooks, solutions included."""
+    return sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb"))
+
+
+def repository() -> str:
+    """The course's public address, which stands in pyproject.toml and nowhere else."""
+    text = (ROOT / "pyproject.toml").read_text()
+    return re.search(r'^Repository = "(.+)"$', text, re.M).group(1)
+
+
+def setup_source() -> str:
+    """What every set-up cell must be."""
+    return SETUP.format(repository=repository()).strip()
+
+
+def badge(path: Path) -> str:
+    """The Colab badge of one notebook."""
+    place = repository().removeprefix("https://github.com/")
+    name = path.relative_to(ROOT).as_posix()
+    colab = "https://colab.research.google.com"
+    return (
+        f"[![Open in Colab]({colab}/assets/colab-badge.svg)]"
+        f"({colab}/github/{place}/blob/main/{name})"
+    )
+
+
+def mirror_of(cell: nbformat.NotebookNode) -> str | None:
+    """The dotted name of the function that a cell mirrors, if it mirrors one."""
+    for tag in cell.metadata.get("tags", []):
+        if tag.startswith("mirror:"):
+            return tag.removeprefix("mirror:")
+    return None
+
+
+def taught_source(name: str) -> str:
+    """The source of a function of the package, without its docstring."""
+    module, function = name.rsplit(".", 1)
+    source = inspect.getsource(getattr(importlib.import_module(module), function))
+    node = ast.parse(source).body[0]
+    lines = textwrap.dedent(source).splitlines()
+    doc = node.body[0]
+    return "\n".join(lines[: doc.lineno - 1] + lines[doc.end_lineno :]).strip()
+
+
+def syntax(source: str) -> str:
+    """A source's syntax tree as text: layout and comments aside."""
+    return ast.dump(ast.parse(source))
+
+
+def rewrite(change) -> None:
+    """Applies `change(notebook, path)` to every notebook, and saves what it changed."""
+    for path in notebooks():
+        text = path.read_text()
+        notebook = nbformat.reads(text, as_version=4)
+        change(notebook, path)
+        new = nbformat.writes(notebook) + "\n"
+        if new != text:
+            path.write_text(new)
+            print(f"rewrote {path.relative_to(ROOT)}")
+
+
+def write_mirrors(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Copies the taught functions from the package into a notebook."""
+    for cell in notebook.cells:
+        if name := mirror_of(cell):
+            cell.source = taught_source(name)
+
+
+def write_address(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Writes the badge and the set-up cell of a notebook."""
+    for cell in notebook.cells:
+        if cell.source.startswith("[![Open in Colab]"):
+            cell.source = badge(path)
+        elif "setup" in cell.metadata.get("tags", []):
+            cell.source = setup_source()
+
+
+def set_address(place: str) -> None:
+    """Writes owner/name into pyproject.toml and README.md, then into every notebook."""
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", place):
+        raise SystemExit(f"REPO is {place!r}; it must be owner/name")
+    old = repository().removeprefix("https://github.com/")
+    for name in ("pyproject.toml", "README.md"):
+        path = ROOT / name
+        path.write_text(
+            path.read_text().replace(f"github.com/{old}", f"github.com/{place}")
+        )
+    rewrite(write_address)
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["mirrors"]:
+            rewrite(write_mirrors)
+        case ["badges", place]:
+            set_address(place)
+        case _:
+            raise SystemExit("use: make mirrors, or make badges REPO=owner/name")

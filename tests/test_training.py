@@ -1,0 +1,253 @@
+"""The step and the loop: they teach the right robot, and nothing is ever lost."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from tensorflow import keras
+
+from mnistgan import checks, training
+from mnistgan.drawing import draw, load_generator, make_noise
+from mnistgan.models import build_discriminator, build_generator
+from mnistgan.settings import Settings
+
+SMALL = Settings(
+    preset="quick",
+    epochs=3,
+    pictures=640,
+    batch_size=16,
+    noise_dim=8,
+    generator_width=2,
+    discriminator_width=2,
+    previews=1,
+)
+
+
+def adam():
+    return keras.optimizers.Adam(1e-3, beta_1=0.5)
+
+
+def small_game():
+    """Two small robots and a step that trains them."""
+    keras.utils.set_random_seed(0)
+    robots = build_generator(8, 2), build_discriminator(2)
+    return *robots, training.make_train_step(*robots, adam(), adam())
+
+
+def values(model):
+    return [weight.numpy() for weight in model.trainable_variables]
+
+
+def moved(before, model):
+    return [
+        not np.array_equal(a, b) for a, b in zip(before, values(model), strict=True)
+    ]
+
+
+def contents(folder):
+    """What a run must reproduce: its diary, its settings, and its robot's weights."""
+    weights = load_generator(folder / "generator.keras").get_weights()
+    return (folder / "diary.csv").read_text(), [w.tobytes() for w in weights]
+
+
+def test_a_step_teaches_every_weight_of_both_robots(album):
+    generator, discriminator, step = small_game()
+    before = values(generator), values(discriminator)
+    d_loss, g_loss, real_logits, fake_logits = step(album[:16])
+    assert d_loss.shape == g_loss.shape == ()
+    assert real_logits.shape == fake_logits.shape == (16, 1)
+    checks.learned(before[0], generator, "artist")
+    checks.learned(before[1], discriminator, "detective")
+
+
+@pytest.mark.parametrize("idle", ["generator", "discriminator"])
+def test_each_loss_teaches_its_own_robot_only(album, idle):
+    robots = build_generator(8, 2), build_discriminator(2)
+    rates = [0.0 if idle == name else 1e-3 for name in ("generator", "discriminator")]
+    optimizers = [keras.optimizers.SGD(rate) for rate in rates]
+    step = training.make_train_step(*robots, *optimizers)
+    before = [values(robot) for robot in robots]
+    step(album[:16])
+    for robot, old, rate in zip(robots, before, rates, strict=True):
+        assert any(moved(old, robot)) == (rate > 0)
+
+
+def test_the_step_is_traced_once_and_belongs_to_its_robots(album):
+    generator, _, step = small_game()
+    for start in range(0, 320, 16):
+        step(album[start : start + 16])
+    assert step.experimental_get_tracing_count() == 1
+
+    new_generator, _, new_step = small_game()
+    before, new_before = values(generator), values(new_generator)
+    new_step(album[:16])
+    assert any(moved(new_before, new_generator)) and not any(moved(before, generator))
+    assert new_step.experimental_get_tracing_count() == 1
+
+
+def test_the_noise_follows_from_seed_and_step(album):
+    def play(seed):
+        keras.utils.set_random_seed(0)
+        robots = build_generator(8, 2), build_discriminator(2)
+        step = training.make_train_step(*robots, adam(), adam(), seed=seed)
+        return [float(step(album[:16])[1]) for _ in range(3)]
+
+    assert play(1) == play(1) != play(2)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A whole small run."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    return training.train(SMALL, folder)
+
+
+def test_a_run_leaves_everything_that_people_keep(finished):
+    assert finished.finished and finished.step == 3 * 40
+    names = {path.name for path in finished.folder.iterdir()}
+    assert names == {
+        "generator.keras",
+        "settings.json",
+        "diary.csv",
+        "grid.png",
+        "progress.gif",
+        "losses.png",
+        "checkpoints",
+        "previews",
+    }
+    assert Image.open(finished.folder / "progress.gif").n_frames == 3
+    assert json.loads((finished.folder / "settings.json").read_text())["epochs"] == 3
+    assert [row["step"] for row in finished.diary] == [25, 40, 65, 80, 105, 120]
+    assert training.read_diary(finished.folder) == finished.diary
+
+
+def test_the_grid_shows_what_the_saved_robot_draws(finished):
+    generator = load_generator(finished.folder / "generator.keras")
+    pictures = draw(generator, make_noise(generator, 64, SMALL.seed))
+    grid = np.asarray(Image.open(finished.folder / "grid.png"))
+    assert np.array_equal(grid[:64, :64], pictures[0, ..., 0])
+    assert np.array_equal(grid[-64:, -64:], pictures[63, ..., 0])
+
+
+def test_the_same_settings_give_the_same_result(finished, tmp_path):
+    training.train(SMALL, tmp_path / "again")
+    assert contents(tmp_path / "again") == contents(finished.folder)
+
+
+def test_a_finished_run_is_not_trained_again(finished):
+    before = contents(finished.folder)
+    assert training.train(SMALL, finished.folder).finished
+    assert contents(finished.folder) == before
+
+
+def test_ctrl_c_saves_and_the_same_call_goes_on(finished, tmp_path, monkeypatch):
+    whole_step = training.make_train_step
+
+    def interrupted(*args):
+        step, calls = whole_step(*args), []
+
+        def play(batch):
+            calls.append(1)
+            if len(calls) == 50:
+                os.kill(os.getpid(), signal.SIGINT)
+            return step(batch)
+
+        return play
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "make_train_step", interrupted)
+        stopped = training.train(SMALL, tmp_path / "run")
+    assert not stopped.finished and 50 <= stopped.step < 120
+    assert (tmp_path / "run" / "grid.png").exists()
+    assert training.train(SMALL, tmp_path / "run").finished
+    assert contents(tmp_path / "run") == contents(finished.folder)
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(finished, tmp_path):
+    folder = tmp_path / "run"
+    script = (
+        "import sys; from mnistgan import training;"
+        "from mnistgan.settings import Settings;"
+        "training.SECONDS_BETWEEN_CHECKPOINTS = 0;"
+        f"training.train({SMALL!r}, sys.argv[1])"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(folder)])
+    while process.poll() is None and not list(folder.glob("checkpoints/*.index")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (folder / "generator.keras").exists(), "it was killed too late"
+    assert training.train(SMALL, folder).finished
+    assert contents(folder) == contents(finished.folder)
+
+
+def test_other_settings_are_refused_and_named(finished):
+    before = contents(finished.folder)
+    other = Settings(**{**SMALL.__dict__, "generator_width": 4, "seed": 9})
+    with pytest.raises(
+        ValueError, match="generator_width was 2, now 4; seed was 0, now 9"
+    ):
+        training.train(other, finished.folder)
+    assert contents(finished.folder) == before
+
+
+def test_damaged_settings_are_named(tmp_path):
+    (tmp_path / "settings.json").write_text("{half")
+    with pytest.raises(ValueError, match=r"settings\.json is damaged"):
+        training.train(SMALL, tmp_path)
+
+
+def test_training_works_outside_the_main_thread(tmp_path):
+    runs = []
+    thread = threading.Thread(
+        target=lambda: runs.append(training.train(SMALL, tmp_path / "run"))
+    )
+    thread.start()
+    thread.join()
+    assert runs[0].finished
+
+
+def test_what_a_gpu_would_use_works_here_too(tmp_path):
+    settings = Settings(
+        **{**SMALL.__dict__, "epochs": 1, "mixed_precision": True, "jit_compile": True}
+    )
+    assert training.train(settings, tmp_path / "run").finished
+    assert keras.config.dtype_policy().name == "float32"
+    generator = load_generator(tmp_path / "run" / "generator.keras")
+    assert generator(make_noise(generator, 2), training=False).dtype == tf.float32
+
+
+def test_a_collapsed_generator_is_noticed():
+    generator = build_generator(8, 2)
+    with pytest.raises(AssertionError, match="trained"):
+        checks.draws_digits(generator)
+    digit = keras.Input((8,))
+    blot = tf.fill((64, 64, 1), -0.75)
+    same = keras.layers.Lambda(lambda x: x[:, :1, None, None] * 0 + blot)(digit)
+    with pytest.raises(AssertionError, match="collapsed"):
+        checks.draws_digits(keras.Model(digit, same))
+
+
+def test_the_newest_robot_is_found(finished, monkeypatch, capsys):
+    monkeypatch.setenv("MNISTGAN_RUNS", str(finished.folder.parent))
+    generator = training.trained_generator()
+    assert str(Path("whole") / "generator.keras") in capsys.readouterr().out
+    assert generator.input_shape == (None, 8)
+
+
+def test_a_robot_is_trained_when_there_is_none(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MNISTGAN_RUNS", str(tmp_path))
+    monkeypatch.setattr(training, "choose_settings", lambda preset: SMALL)
+    assert training.trained_generator().input_shape == (None, 8)
+    assert "trained once" in capsys.readouterr().out
+    training.trained_generator()
+    assert "Using your robot" in capsys.readouterr().out
