@@ -40,7 +40,7 @@ def build_generator(noise_dim: int = 64, width: int = 16) -> keras.Model:
     return keras.Model(noise, images, name="generator")
 
 
-def build_discriminator(width: int = 16, fog: float = 0.3) -> keras.Model:
+def build_discriminator(width: int = 16, fog: float = 0.5) -> keras.Model:
     """Builds the detective: picture in, one number out.
 
     Args:

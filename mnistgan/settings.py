@@ -42,13 +42,13 @@ class Settings:
     preset: str = "laptop"
     epochs: int = 4
     pictures: int = 60_000
-    batch_size: int = 64
+    batch_size: int = 32
     noise_dim: int = 64
     generator_width: int = 16
     discriminator_width: int = 16
-    fog: float = 0.3
-    generator_learning_rate: float = 1e-3
-    discriminator_learning_rate: float = 2e-4
+    fog: float = 0.5
+    generator_learning_rate: float = 2e-3
+    discriminator_learning_rate: float = 6e-4
     beta_1: float = 0.5
     final_rate: float = 0.02
     previews: int = 4

@@ -54,8 +54,9 @@ def make_train_step(
         discriminator's loss, the generator's loss (float32 scalars, in nats), and the
         logits `(batch, 1)`, float32, that real and drawn pictures got.
     """
-    generator_optimizer.build(generator.trainable_variables)
-    discriminator_optimizer.build(discriminator.trainable_variables)
+    g_weights, d_weights = (x.trainable_variables for x in (generator, discriminator))
+    generator_optimizer.build(g_weights)
+    discriminator_optimizer.build(d_weights)
 
     def train_step(images):
         shape = (len(images), generator.input_shape[1])
@@ -67,10 +68,8 @@ def make_train_step(
             fake_logits = discriminator(fake_images, training=True)
             g_loss = generator_loss(fake_logits)
             d_loss = discriminator_loss(real_logits, fake_logits)
-        g_gradients = g_tape.gradient(g_loss, generator.trainable_variables)
-        d_gradients = d_tape.gradient(d_loss, discriminator.trainable_variables)
-        generator_optimizer.apply(g_gradients)
-        discriminator_optimizer.apply(d_gradients)
+        generator_optimizer.apply(g_tape.gradient(g_loss, g_weights))
+        discriminator_optimizer.apply(d_tape.gradient(d_loss, d_weights))
         return d_loss, g_loss, real_logits, fake_logits
 
     return tf.function(train_step)

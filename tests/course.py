@@ -125,9 +125,7 @@ def set_address(place: str) -> None:
     old = repository().removeprefix("https://github.com/")
     for name in ("pyproject.toml", "README.md"):
         path = ROOT / name
-        path.write_text(
-            path.read_text().replace(f"github.com/{old}", f"github.com/{place}")
-        )
+        path.write_text(path.read_text().replace(f"/{old}", f"/{place}"))
     rewrite(write_address)
 
 

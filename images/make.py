@@ -1,0 +1,158 @@
+"""Makes every picture in this folder: `make digits`, then `make pictures`."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+
+from mnistgan import machine
+
+machine.load_tensorflow()
+
+from mnistgan import data, plots  # noqa: E402 -- after TensorFlow was loaded quietly
+from mnistgan.drawing import draw, load_generator, make_noise, walk  # noqa: E402
+from mnistgan.settings import runs_folder  # noqa: E402
+from mnistgan.training import read_diary  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+RUN = runs_folder() / "digits"
+BOX = {"boxstyle": "round,pad=0.6", "linewidth": 1.5, "edgecolor": "#333333"}
+BLUE, ORANGE, GREEN = "#CCE5F6", "#FBE0CC", "#CDEDE1"
+
+
+def canvas(width, height):
+    """An empty sheet, in inches, without axes."""
+    figure = plt.figure(figsize=(width, height), facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height))
+    axes.set_axis_off()
+    return figure, axes
+
+
+def box(axes, x, y, text, colour):
+    """A labelled box around a point."""
+    box = {**BOX, "facecolor": colour}
+    axes.text(x, y, text, ha="center", va="center", fontsize=12, bbox=box)
+
+
+def arrow(axes, start, end, text=""):
+    """An arrow with words above its middle."""
+    style = {"arrowstyle": "-|>", "lw": 1.5, "color": "#333333"}
+    axes.annotate("", end, start, arrowprops=style)
+    middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + 0.12
+    axes.text(*middle, text, ha="center", fontsize=10)
+
+
+def picture(axes, image, x, y, size=0.9):
+    """A grey picture around a point."""
+    half = size / 2
+    extent = (x - half, x + half, y - half, y + half)
+    axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255, extent=extent, zorder=2)
+
+
+def gan(real, drawn):
+    """What a GAN is, in one picture."""
+    figure, axes = canvas(9, 3.6)
+    noise = np.random.default_rng(0).integers(0, 256, (8, 8))
+    picture(axes, noise, 0.8, 2.6)
+    axes.text(0.8, 1.95, "noise", ha="center", fontsize=10)
+    box(axes, 2.7, 2.6, "artist\n(generator)", BLUE)
+    picture(axes, drawn, 4.7, 2.6)
+    axes.text(4.7, 1.95, "drawn digit", ha="center", fontsize=10)
+    picture(axes, real, 4.7, 0.9)
+    axes.text(4.7, 0.25, "real digit", ha="center", fontsize=10)
+    box(axes, 6.7, 1.75, "detective\n(discriminator)", ORANGE)
+    box(axes, 8.4, 1.75, "real?\ndrawn?", GREEN)
+    arrow(axes, (1.3, 2.6), (1.95, 2.6))
+    arrow(axes, (3.45, 2.6), (4.2, 2.6))
+    arrow(axes, (5.2, 2.5), (5.85, 2.05))
+    arrow(axes, (5.2, 1.0), (5.85, 1.45))
+    arrow(axes, (7.55, 1.75), (7.85, 1.75))
+    style = {
+        "arrowstyle": "-|>",
+        "lw": 1.5,
+        "ls": "--",
+        "color": "#333333",
+        "connectionstyle": "bar,fraction=-0.12",
+    }
+    axes.annotate("", (2.7, 3.0), (8.4, 3.0), arrowprops=style)
+    axes.plot([8.4, 8.4], [2.2, 3.0], "--", color="#333333", lw=1.5)
+    axes.text(5.6, 3.33, "the verdict teaches both", ha="center", fontsize=10)
+    plots.save_figure(figure, HERE / "gan.png")
+
+
+def layers():
+    """How noise becomes a picture, layer by layer."""
+    figure, axes = canvas(9, 3)
+    sizes = [("noise\n64 numbers", 0.15, 0), (4, 0.25, 128), (8, 0.45, 64)]
+    sizes += [(16, 0.8, 32), (32, 1.3, 16), (64, 2.0, 1)]
+    x = 0.6
+    for name, size, sheets in sizes:
+        for offset in range(4 if sheets > 1 else 1, 0, -1):
+            low = (x + offset * 0.05, 1.6 - size / 2 + offset * 0.05)
+            patch = plt.Rectangle(
+                low, size, size, fc=BLUE, ec="#333333", zorder=5 - offset
+            )
+            axes.add_patch(patch)
+        label = f"{sheets} × {name}×{name}" if sheets else name
+        axes.text(x + size / 2, 0.15, label, ha="center", fontsize=10)
+        x += size + 0.85
+        if name != 64:
+            arrow(axes, (x - 0.6, 1.6), (x - 0.1, 1.6))
+    plots.save_figure(figure, HERE / "generator.png")
+
+
+def prepare(digit):
+    """One digit before and after, and its numbers."""
+    large = data.prepare_image(digit).numpy().squeeze()
+    figure, axes = plt.subplots(1, 3, figsize=(9, 3.3), layout="constrained")
+    axes[0].imshow(digit.squeeze(), cmap="gray")
+    axes[0].set_title("28×28, from 0 to 255")
+    axes[1].imshow(large, cmap="gray")
+    axes[1].set_title("64×64, from -1 to 1")
+    axes[2].imshow(large[20:28, 20:28], cmap="gray", vmin=-1, vmax=1)
+    for (row, column), value in np.ndenumerate(large[20:28, 20:28]):
+        colour = "white" if value < 0 else "black"
+        axes[2].text(
+            column,
+            row,
+            f"{value:.1f}",
+            ha="center",
+            va="center",
+            fontsize=7,
+            color=colour,
+        )
+    axes[2].set_title("a corner of it, as numbers")
+    for each in axes:
+        each.set_axis_off()
+    plots.save_figure(figure, HERE / "prepare.png")
+
+
+def film():
+    """The previews of the run, small enough for a web page."""
+    frames = [Image.open(path) for path in sorted((RUN / "previews").glob("*.png"))]
+    chosen = frames[:: max(1, len(frames) // 12)]
+    small = [
+        frame.crop((0, 0, 262, 262)).resize((256, 256)).quantize(8) for frame in chosen
+    ]
+    plots.save_film(small, HERE / "progress.gif")
+
+
+if __name__ == "__main__":
+    generator = load_generator(RUN / "generator.keras")
+    noise = make_noise(generator, 64, seed=0)
+    drawings = draw(generator, noise)
+    digits, labels = data.load_mnist("test")
+    gan(digits[labels == 3][0], drawings[0])
+    layers()
+    prepare(digits[labels == 5][0])
+    grid = Image.fromarray(plots.tile(drawings)).resize(
+        (396, 396), Image.Resampling.BOX
+    )
+    with plots.files.whole(HERE / "drawn.png") as aside:
+        grid.save(aside, optimize=True)
+    plots.save_grid(
+        draw(generator, walk(noise[0], noise[1], 12)), HERE / "walk.png", 12
+    )
+    plots.save_figure(plots.plot_losses(read_diary(RUN)), HERE / "losses.png")
+    film()
