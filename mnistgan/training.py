@@ -125,6 +125,8 @@ def new_state(settings: Settings) -> tf.train.Checkpoint:
         discriminator=discriminator,
         generator_optimizer=adam(settings.generator_learning_rate),
         discriminator_optimizer=adam(settings.discriminator_learning_rate),
+        # All variables, because Keras leaves out the random state of the fog.
+        variables=[v.value for v in generator.variables + discriminator.variables],
         step=tf.Variable(0, dtype=tf.int64),
         epoch=tf.Variable(0, dtype=tf.int64),
         fixed_noise=tf.Variable(make_noise(generator, 64, settings.seed)),

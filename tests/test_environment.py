@@ -107,11 +107,12 @@ def test_colab_installs_the_course_and_leaves_tensorflow_alone(tmp_path):
         "result.raise_error()\n"
         "import mnistgan; print('from', mnistgan.__file__)"
     )
-    installed = tmp_path / "installed"
-    empty = tmp_path / "empty"
+    installed, empty = tmp_path / "installed", tmp_path / "empty"
+    installed.mkdir()
     empty.mkdir()
     # Installed aside and looked for there first: this environment stays as it is.
     aside = {"PIP_TARGET": str(installed), "PYTHONPATH": str(installed)}
+    aside["PIP_NO_BUILD_ISOLATION"] = "0"  # "no isolation": it would inherit the target
     result = subprocess.run(
         [sys.executable, "-c", script],
         env={**os.environ, **aside},

@@ -181,10 +181,12 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(finished, tmp_path):
         f"training.train({SMALL!r}, sys.argv[1])"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(folder)])
-    while process.poll() is None and not list(folder.glob("checkpoints/*.index")):
+    while len(list(folder.glob("checkpoints/*.index"))) < 2:
+        assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    assert tf.train.latest_checkpoint(folder / "checkpoints")
     assert not (folder / "generator.keras").exists(), "it was killed too late"
     assert training.train(SMALL, folder).finished
     assert contents(folder) == contents(finished.folder)
