@@ -2,9 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-export MNISTGAN_RUNS ?=
 
-.PHONY: help digits test lab clean pins mirrors badges pictures
+.PHONY: help digits test lab clean pins mirrors badges bench pictures
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +35,10 @@ mirrors: $(READY) ## copy the taught functions from the package into their noteb
 
 badges: $(READY) ## write the course's address everywhere: make badges REPO=owner/name
 	$(BIN)/python tests/course.py badges $(REPO)
+
+bench: $(READY) ## how fast is our training step, beside PyTorch's?
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python tests/benchmark.py
 
 pictures: $(READY) ## make the pictures in images/ again
 	$(BIN)/python images/make.py
