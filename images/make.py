@@ -12,8 +12,8 @@ machine.load_tensorflow()
 
 from mnistgan import data, plots  # noqa: E402 -- after TensorFlow was loaded quietly
 from mnistgan.drawing import draw, load_generator, make_noise, walk  # noqa: E402
+from mnistgan.runs import read_diary  # noqa: E402
 from mnistgan.settings import runs_folder  # noqa: E402
-from mnistgan.training import read_diary  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 RUN = runs_folder() / "digits"

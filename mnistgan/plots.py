@@ -107,7 +107,7 @@ def plot_losses(diary: Sequence[dict[str, float]]) -> Figure:
 
     Args:
         diary: Rows with `step`, `d_loss`, `g_loss`, `d_real` and `d_fake`, as
-            `mnistgan.training.read_diary` returns them.
+            `mnistgan.runs.read_diary` returns them.
 
     Returns:
         The figure, which a notebook shows and `save_figure` saves.

