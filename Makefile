@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+FIRST := /lab/tree/notebooks/00_pick_a_project.ipynb
 
 .PHONY: help digits test lab clean pins mirrors badges bench pictures
 
@@ -19,7 +20,7 @@ test: $(READY) ## everything that CI runs: lint, types, tests, every notebook
 	MNISTGAN_RUNS="$(CURDIR)/build/runs" MNISTGAN_PRESET=quick $(BIN)/python -m pytest
 
 lab: $(READY) ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab --notebook-dir=notebooks
+	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=$(FIRST)
 
 clean: ## remove the environment and all that tests made; your runs stay
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache

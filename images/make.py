@@ -131,7 +131,7 @@ def prepare(digit):
 def film():
     """The previews of the run, small enough for a web page."""
     frames = [Image.open(path) for path in sorted((RUN / "previews").glob("*.png"))]
-    chosen = frames[:: max(1, len(frames) // 12)]
+    chosen = [frames[i] for i in np.linspace(0, len(frames) - 1, 13).astype(int)]
     small = [
         frame.crop((0, 0, 262, 262)).resize((256, 256)).quantize(8) for frame in chosen
     ]

@@ -138,6 +138,9 @@ def main(arguments: list[str] | None = None) -> int:
     commands = {"train": train, "settings": settings, "draw": draw}
     try:
         return commands[options.command](options)
+    except KeyboardInterrupt:
+        print("Stopped. The same command starts again.", file=sys.stderr)
+        return 130
     except (ValueError, OSError) as error:
         print(f"Sorry: {error}", file=sys.stderr)
         return 2

@@ -2,7 +2,8 @@
 
 The networks follow Radford et al. 2016, "Unsupervised Representation Learning with Deep
 Convolutional GANs": strided convolutions, batch normalisation in both, ReLU in the
-generator, LeakyReLU in the discriminator, tanh out.
+generator, LeakyReLU in the discriminator, tanh out. As in that paper's own code for
+MNIST, each network also has one fully connected hidden layer, at its narrow end.
 """
 
 import tensorflow as tf
@@ -15,8 +16,8 @@ def build_generator(noise_dim: int = 64, width: int = 16) -> keras.Model:
 
     Args:
         noise_dim: How many random numbers make one picture, at least 1.
-        width: Channels of the widest picture layer (32×32); each smaller layer has
-            twice as many, up to `8 * width` at 4×4.
+        width: Channels of the 32×32 layer; each smaller layer has twice as many, up to
+            `8 * width` at 4×4.
 
     Returns:
         A model from noise `(batch, noise_dim)`, float32, standard normal, to pictures
@@ -26,15 +27,16 @@ def build_generator(noise_dim: int = 64, width: int = 16) -> keras.Model:
         ValueError: `noise_dim` or `width` is not a whole number of at least 1.
     """
     start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
-    noise = keras.Input((noise_dim,))
-    x = layers.Dense(4 * 4 * 8 * width, use_bias=False, **start)(noise)
-    x = layers.Reshape((4, 4, 8 * width))(x)  # (4, 4, 128) when width is 16
-    for channels in (4 * width, 2 * width, width):
+    x = noise = keras.Input((noise_dim,))
+    for size in (256, 4 * 4 * 8 * width):
+        x = layers.Dense(size, use_bias=False, **start)(x)
         x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.ReLU()(x)
+    x = layers.Reshape((4, 4, 8 * width))(x)  # (4, 4, 128) when width is 16
+    for channels in (4 * width, 2 * width, width):
         x = layers.Conv2DTranspose(channels, 4, 2, "same", use_bias=False, **start)(x)
-    x = layers.BatchNormalization(momentum=0.9)(x)
-    x = layers.ReLU()(x)  # (32, 32, 16)
+        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.ReLU()(x)  # in the end (32, 32, 16)
     x = layers.Conv2DTranspose(1, 4, 2, "same", **start)(x)
     images = layers.Activation("tanh", dtype="float32")(x)  # (64, 64, 1)
     return keras.Model(noise, images, name="generator")
@@ -68,6 +70,9 @@ def build_discriminator(width: int = 16, fog: float = 0.5) -> keras.Model:
         x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
     x = layers.Flatten()(x)  # (4, 4, 128) becomes (2048,)
+    x = layers.Dense(128, use_bias=False, **start)(x)
+    x = layers.BatchNormalization(momentum=0.9)(x)
+    x = layers.LeakyReLU(negative_slope=0.2)(x)
     logits = layers.Dense(1, dtype="float32", **start)(x)
     return keras.Model(images, logits, name="discriminator")
 

@@ -51,8 +51,10 @@ def tile(images: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:
 def show(images: np.ndarray, columns: int = 8, title: str = "") -> None:
     """Shows pictures as a grid in a notebook; see `tile` for their shape and type."""
     grid = tile(images, columns)
-    _, axes = plt.subplots(figsize=(grid.shape[1] / 75, grid.shape[0] / 75))
-    axes.imshow(grid, cmap="gray", vmin=0, vmax=255)
+    height, width = grid.shape
+    scale = min(8 / width, 6 / height)  # inches: small pictures are shown large
+    _, axes = plt.subplots(figsize=(width * scale, height * scale))
+    axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set_axis_off()
     axes.set_title(title)
     plt.show()

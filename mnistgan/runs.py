@@ -44,7 +44,7 @@ def claim_folder(folder: Path, settings: Settings) -> None:
     """
     note = folder / "settings.json"
     wanted = dataclasses.asdict(settings)
-    if not note.exists():
+    if not (folder / "checkpoints" / "checkpoint").exists():
         with files.whole(note) as aside:
             aside.write_text(json.dumps(wanted, indent=2) + "\n")
         return

@@ -141,6 +141,8 @@ def play(run, settings, images, train_step, manager) -> Run:
     """Takes the steps that are left, until the end or Ctrl-C; the heart of `train`."""
     state, step, diary, recent = manager.checkpoint, run.step, list(run.diary), []
     per_epoch, saved_at = settings.steps_per_epoch, time.monotonic()
+    if step == 0:
+        preview(run.folder, step, state)
     bar = tqdm(total=run.total_steps, initial=step, unit="step")
     with bar, ctrl_c_asks() as asked:
         for batch in remaining_batches(images, settings, step):

@@ -62,23 +62,25 @@ def torch_networks(chosen):
         def forward(self, x):
             return x + chosen.fog * x.new_empty(x.shape).normal_()
 
-    def norm(channels):
-        return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.1)
+    def norm(channels, kind=nn.BatchNorm2d):
+        return kind(channels, eps=1e-3, momentum=0.1)
+
+    def dense(inputs, outputs):
+        return nn.Linear(inputs, outputs, bias=False), norm(outputs, nn.BatchNorm1d)
 
     wide, narrow = chosen.generator_width, chosen.discriminator_width
-    painter = [nn.Linear(chosen.noise_dim, 128 * wide, bias=False)]
-    painter += [nn.Unflatten(1, (8 * wide, 4, 4))]
-    for size in (8, 4, 2):
-        painter += [norm(size * wide), nn.ReLU()]
-        painter += [
-            nn.ConvTranspose2d(size * wide, size * wide // 2, 4, 2, 1, bias=False)
-        ]
-    painter += [norm(wide), nn.ReLU(), nn.ConvTranspose2d(wide, 1, 4, 2, 1), nn.Tanh()]
+    painter = [*dense(chosen.noise_dim, 256), nn.ReLU()]
+    painter += [*dense(256, 128 * wide), nn.ReLU(), nn.Unflatten(1, (8 * wide, 4, 4))]
+    for size in (4 * wide, 2 * wide, wide):
+        painter += [nn.ConvTranspose2d(2 * size, size, 4, 2, 1, bias=False)]
+        painter += [norm(size), nn.ReLU()]
+    painter += [nn.ConvTranspose2d(wide, 1, 4, 2, 1), nn.Tanh()]
     judge = [Fog(), nn.Conv2d(1, narrow, 4, 2, 1), nn.LeakyReLU(0.2)]
-    for size in (1, 2, 4):
-        judge += [nn.Conv2d(size * narrow, 2 * size * narrow, 4, 2, 1, bias=False)]
-        judge += [norm(2 * size * narrow), nn.LeakyReLU(0.2)]
-    judge += [nn.Flatten(), nn.Linear(128 * narrow, 1)]
+    for size in (2 * narrow, 4 * narrow, 8 * narrow):
+        judge += [nn.Conv2d(size // 2, size, 4, 2, 1, bias=False)]
+        judge += [norm(size), nn.LeakyReLU(0.2)]
+    judge += [nn.Flatten(), *dense(128 * narrow, 128), nn.LeakyReLU(0.2)]
+    judge += [nn.Linear(128, 1)]
     return nn.Sequential(*painter), nn.Sequential(*judge)
 
 

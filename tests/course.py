@@ -24,14 +24,14 @@ import sys
 REPOSITORY = "{repository}"
 if "google.colab" in sys.modules and "/OWNER/" not in REPOSITORY:
     %pip install -q --no-deps git+{{REPOSITORY}} importlib_resources
-sys.path.append("mnistgan")  # in Colab: the course's folder, if you brought it along
+sys.path += ["mnistgan", "drive/MyDrive/mnistgan"]  # in Colab: a folder you brought
 try:
     import mnistgan
 
     mnistgan.check_machine()
 except ImportError:
-    print("The course is not here yet. In Colab, upload its folder, mnistgan, with the")
-    print("folder icon on the left, or mount your Drive; on a laptop, use `make lab`.")
+    print("The course is not here yet. On a laptop, start with `make lab`. In Colab,")
+    print("upload its folder, mnistgan, or mount your Drive with that folder in it.")
 
 import numpy as np
 import tensorflow as tf

@@ -1,7 +1,9 @@
 """The step and the loop: they teach the right robot, and nothing is ever lost."""
 
+import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +17,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow import keras
 
-from mnistgan import checks, runs, training
+from mnistgan import checks, fetch, runs, training
 from mnistgan.drawing import draw, load_generator, make_noise
 from mnistgan.models import build_discriminator, build_generator
 from mnistgan.settings import Settings
@@ -124,7 +126,7 @@ def test_a_run_leaves_everything_that_people_keep(finished):
         "checkpoints",
         "previews",
     }
-    assert Image.open(finished.folder / "progress.gif").n_frames == 3
+    assert Image.open(finished.folder / "progress.gif").n_frames == 4
     assert json.loads((finished.folder / "settings.json").read_text())["epochs"] == 3
     assert [row["step"] for row in finished.diary] == [25, 40, 65, 80, 105, 120]
     assert runs.read_diary(finished.folder) == finished.diary
@@ -194,7 +196,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(finished, tmp_path):
 
 def test_other_settings_are_refused_and_named(finished):
     before = contents(finished.folder)
-    other = Settings(**{**SMALL.__dict__, "generator_width": 4, "seed": 9})
+    other = dataclasses.replace(SMALL, generator_width=4, seed=9)
     with pytest.raises(
         ValueError, match="generator_width was 2, now 4; seed was 0, now 9"
     ):
@@ -202,10 +204,20 @@ def test_other_settings_are_refused_and_named(finished):
     assert contents(finished.folder) == before
 
 
-def test_damaged_settings_are_named(tmp_path):
-    (tmp_path / "settings.json").write_text("{half")
+def test_damaged_settings_are_named(finished, tmp_path):
+    shutil.copytree(finished.folder, tmp_path / "run")
+    (tmp_path / "run" / "settings.json").write_text("{half")
     with pytest.raises(ValueError, match=r"settings\.json is damaged"):
-        training.train(SMALL, tmp_path)
+        training.train(SMALL, tmp_path / "run")
+
+
+def test_a_run_that_never_began_does_not_bind(tmp_path):
+    with pytest.raises(OSError, match="could not be fetched"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(fetch, "SOURCES", [])
+            training.train(SMALL, tmp_path / "run", tmp_path)
+    other = dataclasses.replace(SMALL, epochs=1)
+    assert training.train(other, tmp_path / "run").finished
 
 
 def test_training_works_outside_the_main_thread(tmp_path):
@@ -219,8 +231,8 @@ def test_training_works_outside_the_main_thread(tmp_path):
 
 
 def test_what_a_gpu_would_use_works_here_too(tmp_path):
-    settings = Settings(
-        **{**SMALL.__dict__, "epochs": 1, "mixed_precision": True, "jit_compile": True}
+    settings = dataclasses.replace(
+        SMALL, epochs=1, mixed_precision=True, jit_compile=True
     )
     assert training.train(settings, tmp_path / "run").finished
     assert keras.config.dtype_policy().name == "float32"
