@@ -84,7 +84,7 @@ def gan(real, drawn):
 def layers():
     """How noise becomes a picture, layer by layer."""
     figure, axes = canvas(9, 3)
-    sizes = [("noise\n64 numbers", 0.15, 0), (4, 0.25, 128), (8, 0.45, 64)]
+    sizes = [("noise\n32 numbers", 0.15, 0), (4, 0.25, 128), (8, 0.45, 64)]
     sizes += [(16, 0.8, 32), (32, 1.3, 16), (64, 2.0, 1)]
     x = 0.6
     for name, size, sheets in sizes:

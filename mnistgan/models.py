@@ -11,7 +11,7 @@ from tensorflow import keras
 from tensorflow.keras import layers
 
 
-def build_generator(noise_dim: int = 64, width: int = 16) -> keras.Model:
+def build_generator(noise_dim: int = 32, width: int = 16) -> keras.Model:
     """Builds the artist: noise in, picture out.
 
     Args:
@@ -28,7 +28,7 @@ def build_generator(noise_dim: int = 64, width: int = 16) -> keras.Model:
     """
     start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
     x = noise = keras.Input((noise_dim,))
-    for size in (256, 4 * 4 * 8 * width):
+    for size in (128, 4 * 4 * 8 * width):
         x = layers.Dense(size, use_bias=False, **start)(x)
         x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.ReLU()(x)
@@ -70,7 +70,7 @@ def build_discriminator(width: int = 16, fog: float = 0.5) -> keras.Model:
         x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
     x = layers.Flatten()(x)  # (4, 4, 128) becomes (2048,)
-    x = layers.Dense(128, use_bias=False, **start)(x)
+    x = layers.Dense(256, use_bias=False, **start)(x)
     x = layers.BatchNormalization(momentum=0.9)(x)
     x = layers.LeakyReLU(negative_slope=0.2)(x)
     logits = layers.Dense(1, dtype="float32", **start)(x)

@@ -9,9 +9,9 @@ from typing import Any
 from mnistgan.machine import has_gpu, likes_bfloat16
 
 PRESETS = {
-    "quick": {"epochs": 1},
-    "laptop": {"epochs": 4},
-    "full": {"epochs": 20},
+    "quick": {"epochs": 1, "previews": 12},
+    "laptop": {"epochs": 3, "previews": 4},
+    "full": {"epochs": 20, "previews": 1},
 }
 
 
@@ -40,15 +40,15 @@ class Settings:
     """
 
     preset: str = "laptop"
-    epochs: int = 4
+    epochs: int = 3
     pictures: int = 60_000
     batch_size: int = 32
-    noise_dim: int = 64
+    noise_dim: int = 32
     generator_width: int = 16
     discriminator_width: int = 16
     fog: float = 0.5
     generator_learning_rate: float = 2e-3
-    discriminator_learning_rate: float = 6e-4
+    discriminator_learning_rate: float = 2e-3
     beta_1: float = 0.5
     final_rate: float = 0.02
     previews: int = 4

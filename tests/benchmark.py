@@ -69,8 +69,8 @@ def torch_networks(chosen):
         return nn.Linear(inputs, outputs, bias=False), norm(outputs, nn.BatchNorm1d)
 
     wide, narrow = chosen.generator_width, chosen.discriminator_width
-    painter = [*dense(chosen.noise_dim, 256), nn.ReLU()]
-    painter += [*dense(256, 128 * wide), nn.ReLU(), nn.Unflatten(1, (8 * wide, 4, 4))]
+    painter = [*dense(chosen.noise_dim, 128), nn.ReLU()]
+    painter += [*dense(128, 128 * wide), nn.ReLU(), nn.Unflatten(1, (8 * wide, 4, 4))]
     for size in (4 * wide, 2 * wide, wide):
         painter += [nn.ConvTranspose2d(2 * size, size, 4, 2, 1, bias=False)]
         painter += [norm(size), nn.ReLU()]
@@ -79,8 +79,8 @@ def torch_networks(chosen):
     for size in (2 * narrow, 4 * narrow, 8 * narrow):
         judge += [nn.Conv2d(size // 2, size, 4, 2, 1, bias=False)]
         judge += [norm(size), nn.LeakyReLU(0.2)]
-    judge += [nn.Flatten(), *dense(128 * narrow, 128), nn.LeakyReLU(0.2)]
-    judge += [nn.Linear(128, 1)]
+    judge += [nn.Flatten(), *dense(128 * narrow, 256), nn.LeakyReLU(0.2)]
+    judge += [nn.Linear(256, 1)]
     return nn.Sequential(*painter), nn.Sequential(*judge)
 
 

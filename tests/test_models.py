@@ -18,7 +18,7 @@ def norms(model):
     return [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
 
 
-@pytest.mark.parametrize("noise_dim, width", [(64, 16), (1, 1), (100, 8)])
+@pytest.mark.parametrize("noise_dim, width", [(32, 16), (1, 1), (100, 8)])
 def test_the_generator_turns_noise_into_pictures(noise_dim, width):
     generator = build_generator(noise_dim, width)
     images = generator(make_noise(generator, 3), training=False)
