@@ -11,13 +11,15 @@ import warnings
 
 __version__ = "0.1.0"
 
-if "tensorflow" in sys.modules and "TF_ENABLE_ONEDNN_OPTS" not in os.environ:
-    warnings.warn(
-        "TensorFlow was imported before mnistgan, so oneDNN could not be switched on "
-        "and training may take twice as long. Restart the kernel and import mnistgan "
-        "first.",
-        stacklevel=2,
-    )
+if "tensorflow" in sys.modules:
+    from tensorflow.python.util import _pywrap_util_port  # private, but alone knows it
+
+    if not _pywrap_util_port.IsMklEnabled():
+        warnings.warn(
+            "TensorFlow was imported before mnistgan, with oneDNN off, so training may "
+            "take twice as long. Restart the kernel and import mnistgan first.",
+            stacklevel=2,
+        )
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides "no CUDA found" and the like
 
