@@ -2,8 +2,10 @@
 
 import argparse
 import dataclasses
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,61 +20,47 @@ from mnistgan.settings import (
 )
 
 
+def explain(field: dataclasses.Field) -> str:
+    """What the docstring of `Settings` says about a field, for `--help`."""
+    pattern = rf"^ +{field.name}: (.+?)(?=^ +\w+: |\Z)"
+    text = re.search(pattern, str(Settings.__doc__), re.M | re.S)
+    return " ".join(text.group(1).split()).replace("`", "") if text else ""
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Builds the parser. Every field of `Settings` is an option of `train`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mnistgan",
-        description="Teach a robot to draw handwritten digits.",
-    )
+    choices = argparse.ArgumentParser(add_help=False)
+    choices.add_argument("--preset", choices=PRESETS, help="default: suits the machine")
+    for field in dataclasses.fields(Settings)[1:]:
+        option = "--" + field.name.replace("_", "-")
+        kind: dict[str, Any] = {"type": field.type, "metavar": "N"}
+        if field.type is bool:
+            kind = {"action": argparse.BooleanOptionalAction}
+        unset = argparse.SUPPRESS
+        choices.add_argument(option, default=unset, help=explain(field), **kind)
+
+    about = "Teach a robot to draw handwritten digits."
+    parser = argparse.ArgumentParser(prog="python -m mnistgan", description=about)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, text in (
-        ("train", "teach the two robots, or go on where an earlier run stopped"),
-        ("settings", "print the settings that training would use, and why"),
-    ):
-        command = commands.add_parser(
-            name, help=text, description=text.capitalize() + "."
+
+    def add(name: str, about: str, parents: list) -> argparse.ArgumentParser:
+        sentence = about.capitalize() + "."
+        return commands.add_parser(
+            name, help=about, description=sentence, parents=parents
         )
-        command.add_argument(
-            "--preset", choices=PRESETS, help="default: suits the machine"
-        )
-        if name == "train":
-            command.add_argument(
-                "--out", type=Path, metavar="DIR", help="default: runs/digits"
-            )
-            command.add_argument(
-                "--data-dir", type=Path, metavar="DIR", help="for data sets"
-            )
-        for field in dataclasses.fields(Settings)[1:]:
-            option = "--" + field.name.replace("_", "-")
-            if field.type is bool:
-                command.add_argument(
-                    option,
-                    action=argparse.BooleanOptionalAction,
-                    default=argparse.SUPPRESS,
-                )
-            else:
-                command.add_argument(
-                    option, type=field.type, metavar="N", default=argparse.SUPPRESS
-                )
-    command = commands.add_parser(
-        "draw",
-        help="draw new digits with a trained generator",
-        description="Draw new digits.",
+
+    train = add(
+        "train", "teach the two robots, or go on with an earlier run", [choices]
     )
-    command.add_argument(
-        "--model", type=Path, required=True, metavar="FILE", help=".keras"
-    )
-    command.add_argument(
-        "--count", type=int, default=64, metavar="N", help="default: 64"
-    )
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
-    command.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help=".png for a grid, .npy for an array: uint8, (N, 64, 64, 1)",
-    )
+    train.add_argument("--out", type=Path, metavar="DIR", help="default: runs/digits")
+    train.add_argument("--data-dir", type=Path, metavar="DIR", help="for data sets")
+    add("settings", "print what training would use, and why", [choices])
+    draw = add("draw", "draw new digits with a trained generator", [])
+    draw.add_argument("--model", type=Path, required=True, help="a .keras file")
+    draw.add_argument("--count", type=int, default=64, help="default: 64")
+    draw.add_argument("--seed", type=int, default=0, help="default: 0")
+    kinds = ".png for a grid, .npy for an array: uint8, (COUNT, 64, 64, 1)"
+    draw.add_argument("--out", type=Path, required=True, metavar="FILE", help=kinds)
     return parser
 
 
@@ -83,8 +71,8 @@ def settings_from(options: argparse.Namespace) -> Settings:
     settings = choose_settings(options.preset, **changes)
     preset, reason = pick_preset(options.preset)
     print(
-        f"Preset {preset}, because {reason}: {settings.epochs} rounds through "
-        f"{settings.pictures:,} pictures."
+        f"Preset {preset}, because {reason}. Epochs: {settings.epochs}, "
+        f"pictures: {settings.pictures:,}."
     )
     return settings
 

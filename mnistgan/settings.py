@@ -25,8 +25,8 @@ class Settings:
         pictures: How many of the 60,000 training pictures are used.
         batch_size: Pictures shown in one step.
         noise_dim: Random numbers that make one picture.
-        generator_width: See `mnistgan.models.build_generator`.
-        discriminator_width: See `mnistgan.models.build_discriminator`.
+        generator_width: Channels of the generator's 32×32 layer. The main cost.
+        discriminator_width: The same for the discriminator.
         fog: Noise laid over the pictures that the discriminator sees in training.
         generator_learning_rate: Adam's step size for the generator.
         discriminator_learning_rate: Adam's step size for the discriminator.
