@@ -113,5 +113,12 @@ def make_dataset(images: np.ndarray, batch_size: int, seed: int) -> tf.data.Data
     # Only the numbers of the pictures are shuffled: quick, and it costs no memory.
     order = tf.data.Dataset.range(len(images)).shuffle(len(images), seed=seed)
     batches = order.batch(batch_size, drop_remainder=True)
-    album = tf.convert_to_tensor(images)
-    return batches.map(lambda numbers: tf.gather(album, numbers)).prefetch(2)
+    shape = (batch_size, *images.shape[1:])
+
+    def deal(numbers: tf.Tensor) -> tf.Tensor:  # from NumPy: no second copy in memory
+        dealt = tf.numpy_function(
+            lambda chosen: images[chosen], [numbers], images.dtype
+        )
+        return tf.ensure_shape(dealt, shape)
+
+    return batches.map(deal).prefetch(2)

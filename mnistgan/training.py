@@ -248,8 +248,7 @@ def train(
     )
     if not run.finished:
         pictures, _ = data.load_mnist(f"train[:{settings.pictures}]", data_dir)
-        images = tf.convert_to_tensor(data.prepare_all(pictures))
-        run = play(run, settings, images, train_step, manager)
+        run = play(run, settings, data.prepare_all(pictures), train_step, manager)
     finish(run, state)
     return run
 
