@@ -68,22 +68,16 @@ def gan(real, drawn):
     arrow(axes, (5.2, 2.5), (5.85, 2.05))
     arrow(axes, (5.2, 1.0), (5.85, 1.45))
     arrow(axes, (7.55, 1.75), (7.85, 1.75))
-    style = {
-        "arrowstyle": "-|>",
-        "lw": 1.5,
-        "ls": "--",
-        "color": "#333333",
-        "connectionstyle": "bar,fraction=-0.12",
-    }
-    axes.annotate("", (2.7, 3.0), (8.4, 3.0), arrowprops=style)
-    axes.plot([8.4, 8.4], [2.2, 3.0], "--", color="#333333", lw=1.5)
-    axes.text(5.6, 3.33, "the verdict teaches both", ha="center", fontsize=10)
+    axes.plot([8.4, 8.4, 2.7], [2.2, 3.35, 3.35], "--", color="#333333", lw=1.5)
+    arrow(axes, (2.7, 3.4), (2.7, 2.95))
+    arrow(axes, (6.7, 3.4), (6.7, 2.1))
+    axes.text(4.7, 3.42, "the verdict teaches both", ha="center", fontsize=10)
     plots.save_figure(figure, HERE / "gan.png")
 
 
 def layers():
     """How noise becomes a picture, layer by layer."""
-    figure, axes = canvas(9, 3)
+    figure, axes = canvas(10.2, 3)
     sizes = [("noise\n32 numbers", 0.15, 0), (4, 0.25, 128), (8, 0.45, 64)]
     sizes += [(16, 0.8, 32), (32, 1.3, 16), (64, 2.0, 1)]
     x = 0.6
