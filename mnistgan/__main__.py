@@ -1,4 +1,4 @@
-"""The command line: `python -m mnistgan train`, `draw` and `settings`."""
+"""The command line: `python -m mnistgan train`, `draw`, `judge` and `settings`."""
 
 import argparse
 import dataclasses
@@ -61,6 +61,11 @@ def build_parser() -> argparse.ArgumentParser:
     draw.add_argument("--seed", type=int, default=0, help="default: 0")
     kinds = ".png for a grid, .npy for an array: uint8, (COUNT, 64, 64, 1)"
     draw.add_argument("--out", type=Path, required=True, metavar="FILE", help=kinds)
+    judge = add("judge", "say in numbers how good a generator's digits are", [])
+    judge.add_argument("--model", type=Path, required=True, help="a .keras file")
+    judge.add_argument("--count", type=int, default=10_000, help="default: 10000")
+    judge.add_argument("--seed", type=int, default=0, help="default: 0")
+    judge.add_argument("--json", type=Path, metavar="FILE", help="write the table here")
     return parser
 
 
@@ -80,7 +85,7 @@ def settings_from(options: argparse.Namespace) -> Settings:
 def train(options: argparse.Namespace) -> int:
     """Runs `train`. Returns the exit code: 130 when Ctrl-C stopped it."""
     settings, folder = settings_from(options), options.out or runs_folder() / "digits"
-    from mnistgan import training  # brings TensorFlow, which takes seconds
+    from mnistgan import scores, training  # brings TensorFlow, which takes seconds
 
     run = training.train(settings, folder, options.data_dir)
     if not run.finished:
@@ -90,6 +95,12 @@ def train(options: argparse.Namespace) -> int:
         )
         return 130
     print(f"\nYour robot's digits: {folder / 'grid.png'}")
+    if known := scores.read_scores(folder):
+        best = scores.best_score(known)
+        print(
+            f"Its best moment, kept in {folder / 'best.keras'}: step {best['step']}, "
+            f"Fréchet distance {best['frechet']:.2f}, coverage {best['coverage']:.2f}."
+        )
     print("Look for ten kinds of digits, no two alike: nobody ever wrote any of them.")
     return 0
 
@@ -120,10 +131,30 @@ def draw(options: argparse.Namespace) -> int:
     return 0
 
 
+def judge(options: argparse.Namespace) -> int:
+    """Runs `judge`."""
+    load_tensorflow()
+    from mnistgan import drawing, judge
+
+    generator = drawing.load_generator(options.model)
+    the_judge = judge.load_judge()
+    print(f"The judge names {the_judge.accuracy:.2%} of the test digits rightly.")
+    rows = judge.compare(the_judge, generator, options.count, options.seed)
+    print(judge.table(rows))
+    counts = zip(range(10), rows["drawn"].class_counts, strict=True)
+    print("drawn digits: " + ", ".join(f"{count} × {digit}" for digit, count in counts))
+    if options.json:
+        with files.whole(options.json) as aside:
+            aside.write_text(
+                judge.to_json(options.model, options.seed, the_judge, rows)
+            )
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code; says in a sentence what was wrong."""
     options = build_parser().parse_args(arguments)
-    commands = {"train": train, "settings": settings, "draw": draw}
+    commands = {"train": train, "settings": settings, "draw": draw, "judge": judge}
     try:
         return commands[options.command](options)
     except KeyboardInterrupt:

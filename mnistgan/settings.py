@@ -11,7 +11,7 @@ from mnistgan.machine import has_gpu, likes_bfloat16
 PRESETS = {
     "quick": {"epochs": 1, "previews": 12},
     "laptop": {"epochs": 3, "previews": 4},
-    "full": {"epochs": 20, "previews": 1},
+    "full": {"epochs": 20, "previews": 1, "judged": 1000},
 }
 
 
@@ -33,7 +33,9 @@ class Settings:
         beta_1: Adam's momentum, for both (0.5: Radford et al. 2016, section 4).
         final_rate: What is left of both learning rates at the end, as a share; they
             fall in a straight line.
+        averaging: How much of the averaged generator is kept in each step, from 0 to 1.
         previews: Preview grids in each epoch, the last one at its end.
+        judged: Drawings that the judge scores at each preview; 0 for no judge.
         seed: Starts every random choice: weights, order of the pictures, noise.
         mixed_precision: Calculate in bfloat16 where it is safe; for GPUs that like it.
         jit_compile: Let XLA compile the step; for GPUs.
@@ -51,7 +53,9 @@ class Settings:
     discriminator_learning_rate: float = 2e-3
     beta_1: float = 0.5
     final_rate: float = 0.02
+    averaging: float = 0.998
     previews: int = 4
+    judged: int = 0
     seed: int = 0
     mixed_precision: bool = False
     jit_compile: bool = False
@@ -61,12 +65,12 @@ class Settings:
         for field in dataclasses.fields(self):
             name, value = field.name, getattr(self, field.name)
             if field.type is int:
-                least = 0 if name == "seed" else 1
+                least = 0 if name in ("seed", "judged") else 1
                 fits = type(value) is int and least <= value < 2**31
                 wanted = f"a whole number of at least {least}"
             elif field.type is float:
-                low = 0.0 if name in ("fog", "beta_1", "final_rate") else 1e-9
-                high = 0.999 if name == "beta_1" else 1.0
+                low = 1e-9 if name.endswith("learning_rate") else 0.0
+                high = 0.9999 if name in ("beta_1", "averaging") else 1.0
                 fits = type(value) in (int, float) and low <= value <= high
                 wanted = f"a number from {low:g} to {high:g}"
             elif field.type is bool:
@@ -75,6 +79,8 @@ class Settings:
                 fits, wanted = value in PRESETS, f"one of {', '.join(PRESETS)}"
             if not fits:
                 raise ValueError(f"{name} is {value!r}; it must be {wanted}")
+        if self.judged and not 6 <= self.judged <= 10_000:
+            raise ValueError(f"judged is {self.judged}; it must be 0, or 6 to 10000")
         if not self.batch_size <= self.pictures <= 60_000:
             raise ValueError(
                 f"pictures is {self.pictures}; it must be from batch_size, "

@@ -14,9 +14,10 @@ from PIL import Image
 from tensorflow import keras
 from tqdm.auto import tqdm
 
-from mnistgan import data, files, plots
+from mnistgan import data, files, plots, scores
 from mnistgan.data import to_float
 from mnistgan.drawing import draw, load_generator, make_noise
+from mnistgan.judge import load_judge
 from mnistgan.models import (
     build_discriminator,
     build_generator,
@@ -72,12 +73,40 @@ def make_train_step(
     return tf.function(train_step)
 
 
+def make_average_step(generator, averaged, keep=0.998):
+    """Makes the compiled step that lets an averaged generator follow a learning one.
+
+    A learning generator sways: each batch pulls it somewhere else. The average of its
+    recent weights sways less and draws better (Yazıcı et al. 2019, "The Unusual
+    Effectiveness of Averaging in GAN Training"). BatchNorm's memory is averaged along
+    with the weights.
+
+    Args:
+        generator: The one that learns.
+        averaged: One of the same shape, which is changed.
+        keep: How much of the averaged weights each step keeps. Early on it keeps less,
+            so that the first, useless weights are soon forgotten.
+
+    Returns:
+        A `tf.function` from the number of steps taken, an integer, to nothing.
+    """
+    pairs = list(zip(averaged.variables, generator.variables, strict=True))
+
+    def average_step(step):
+        share = tf.maximum(1.0 - keep, 9.0 / (10.0 + tf.cast(step, tf.float32)))
+        for slow, quick in pairs:
+            slow.assign_add(share * (quick.value - slow.value))
+
+    return tf.function(average_step)
+
+
 def new_state(settings: Settings) -> tf.train.Checkpoint:
     """Builds everything that training changes, so that all of it can be saved.
 
     Returns:
-        A checkpoint with `generator`, `discriminator`, their optimizers, `step`,
-        `epoch` and `fixed_noise`, `(64, noise_dim)`: the noise of all preview grids.
+        A checkpoint with `generator`, `discriminator`, their optimizers, `averaged`
+        (the generator that people keep), `step`, `epoch`, `seconds` (training time)
+        and `fixed_noise`, `(64, noise_dim)`: the noise of all preview grids.
     """
     keras.utils.set_random_seed(settings.seed)
     policy = "mixed_bfloat16" if settings.mixed_precision else "float32"
@@ -86,6 +115,7 @@ def new_state(settings: Settings) -> tf.train.Checkpoint:
     try:
         generator = build_generator(settings.noise_dim, settings.generator_width)
         discriminator = build_discriminator(settings.discriminator_width, settings.fog)
+        averaged = build_generator(settings.noise_dim, settings.generator_width)
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -97,14 +127,37 @@ def new_state(settings: Settings) -> tf.train.Checkpoint:
     return tf.train.Checkpoint(
         generator=generator,
         discriminator=discriminator,
+        averaged=averaged,
         generator_optimizer=adam(settings.generator_learning_rate),
         discriminator_optimizer=adam(settings.discriminator_learning_rate),
         # All variables, because Keras leaves out the random state of the fog.
         variables=[v.value for v in generator.variables + discriminator.variables],
         step=tf.Variable(0, dtype=tf.int64),
         epoch=tf.Variable(0, dtype=tf.int64),
+        seconds=tf.Variable(0.0, dtype=tf.float64),
         fixed_noise=tf.Variable(make_noise(generator, 64, settings.seed)),
     )
+
+
+def make_whole_step(settings: Settings, state: tf.train.Checkpoint):
+    """Makes the step of `train`: a training step, after which the average follows."""
+    train_step = make_train_step(
+        state.generator,
+        state.discriminator,
+        state.generator_optimizer,
+        state.discriminator_optimizer,
+        settings.seed,
+    )
+    average_step = make_average_step(
+        state.generator, state.averaged, settings.averaging
+    )
+
+    def whole_step(images):
+        results = train_step(images)
+        average_step(state.generator_optimizer.iterations.value)
+        return results
+
+    return tf.function(whole_step, jit_compile=settings.jit_compile or None)
 
 
 def remaining_batches(images, settings: Settings, step: int) -> Iterator[tf.Tensor]:
@@ -137,20 +190,23 @@ def ctrl_c_asks() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def play(run, settings, images, train_step, manager) -> Run:
+def play(run, settings, images, take_step, manager, judge) -> Run:
     """Takes the steps that are left, until the end or Ctrl-C; the heart of `train`."""
     state, step, diary, recent = manager.checkpoint, run.step, list(run.diary), []
     per_epoch, saved_at = settings.steps_per_epoch, time.monotonic()
+    begun = saved_at - float(state.seconds)
     if step == 0:
         preview(run.folder, step, state)
     bar = tqdm(total=run.total_steps, initial=step, unit="step")
     with bar, ctrl_c_asks() as asked:
         for batch in remaining_batches(images, settings, step):
-            recent.append(train_step(batch))
+            recent.append(take_step(batch))
             step += 1
             bar.update()
             if settings.previews_by(step) > settings.previews_by(step - 1):
                 preview(run.folder, step, state)
+                minutes = (time.monotonic() - begun) / 60
+                watch(run.folder, settings, state, judge, minutes, diary)
             if step % per_epoch % STEPS_BETWEEN_ROWS:
                 continue
             diary.append(summary(step, per_epoch, recent))
@@ -164,8 +220,9 @@ def play(run, settings, images, train_step, manager) -> Run:
                 write_diary(run.folder, diary)  # first: surplus rows are left out later
                 state.step.assign(step)
                 state.epoch.assign(step // per_epoch)
-                manager.save()
                 saved_at = time.monotonic()
+                state.seconds.assign(saved_at - begun)
+                manager.save()
             if asked.is_set():
                 break
     return dataclasses.replace(run, step=step, diary=diary)
@@ -181,15 +238,24 @@ def summary(step: int, per_epoch: int, results: list[tuple]) -> dict[str, float]
 
 def preview(folder: Path, step: int, state: tf.train.Checkpoint) -> None:
     """Saves what the artist makes of the fixed noise after this many steps."""
-    pictures = draw(state.generator, state.fixed_noise)
+    pictures = draw(state.averaged, state.fixed_noise)
     plots.save_grid(pictures, folder / "previews" / f"step_{step:06}.png")
+
+
+def watch(folder, settings, state, judge, minutes, diary) -> None:
+    """Asks the judge, if there is one, and says so when something ails the run."""
+    if judge:
+        scores.judge_run(judge, settings.judged, state, folder, minutes)
+    known = scores.read_scores(folder) if judge else []
+    if diary and (ailment := scores.diagnose(diary[-1], known)):
+        tqdm.write(f"Epoch {diary[-1]['epoch']}: {ailment}")
 
 
 def finish(run: Run, state: tf.train.Checkpoint) -> None:
     """Writes what people keep of a run: the generator, and its pictures."""
     with files.whole(run.folder / "generator.keras") as aside:
-        state.generator.save(aside)
-    plots.save_grid(draw(state.generator, state.fixed_noise), run.folder / "grid.png")
+        state.averaged.save(aside)
+    plots.save_grid(draw(state.averaged, state.fixed_noise), run.folder / "grid.png")
     plots.save_figure(plots.plot_losses(run.diary), run.folder / "losses.png")
     frames = [
         Image.open(path) for path in sorted((run.folder / "previews").glob("*.png"))
@@ -216,7 +282,8 @@ def train(
 
     Returns:
         The run. Its folder holds `generator.keras`, `settings.json`, `diary.csv`,
-        `grid.png`, `progress.gif`, `losses.png`, `checkpoints/` and `previews/`.
+        `grid.png`, `progress.gif`, `losses.png`, `checkpoints/` and `previews/`; with
+        `settings.judged` also `scores.csv` and `best.keras`.
 
     Raises:
         OSError: The data cannot be fetched, or the folder cannot be written to.
@@ -226,15 +293,7 @@ def train(
     folder = Path(folder) if folder else runs_folder() / "digits"
     claim_folder(folder, settings)
     state = new_state(settings)
-    train_step = make_train_step(
-        state.generator,
-        state.discriminator,
-        state.generator_optimizer,
-        state.discriminator_optimizer,
-        settings.seed,
-    )
-    if settings.jit_compile:
-        train_step = tf.function(train_step, jit_compile=True)
+    step = make_whole_step(settings, state)
     manager = tf.train.CheckpointManager(
         state, str(folder / "checkpoints"), max_to_keep=3
     )
@@ -248,7 +307,8 @@ def train(
     )
     if not run.finished:
         pictures, _ = data.load_mnist(f"train[:{settings.pictures}]", data_dir)
-        run = play(run, settings, data.prepare_all(pictures), train_step, manager)
+        judge = load_judge(data_dir=data_dir) if settings.judged else None
+        run = play(run, settings, data.prepare_all(pictures), step, manager, judge)
     finish(run, state)
     return run
 

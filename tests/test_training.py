@@ -152,7 +152,7 @@ def test_a_finished_run_is_not_trained_again(finished):
 
 
 def test_ctrl_c_saves_and_the_same_call_goes_on(finished, tmp_path, monkeypatch):
-    whole_step = training.make_train_step
+    whole_step = training.make_whole_step
 
     def interrupted(*args):
         step, calls = whole_step(*args), []
@@ -166,7 +166,7 @@ def test_ctrl_c_saves_and_the_same_call_goes_on(finished, tmp_path, monkeypatch)
         return play
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "make_train_step", interrupted)
+        patch.setattr(training, "make_whole_step", interrupted)
         stopped = training.train(SMALL, tmp_path / "run")
     assert not stopped.finished and 50 <= stopped.step < 120
     assert (tmp_path / "run" / "grid.png").exists()

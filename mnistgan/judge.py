@@ -1,0 +1,380 @@
+"""How good are the drawings? A judge that knows real digits puts numbers on it.
+
+The judge is a small network that reads real digits. What it sees in a picture, just
+before it names the digit, are its **features**: 64 numbers. Drawn digits are compared
+with real ones by their features. All pictures, drawn or real, reach the judge the same
+way: 64×64, then antialiased down to 28×28.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+from tensorflow.keras import layers
+
+from mnistgan import data, files, measures
+from mnistgan.drawing import draw, make_noise
+from mnistgan.settings import runs_folder
+
+SURE = 0.95  # a digit counts as recognised when the judge is at least this confident
+PART = 1000  # pictures handled at once: bounds the memory
+COMPARED = (
+    2000  # pictures compared with all 60,000 training digits: seconds, not minutes
+)
+LABELS = {
+    "count": ("pictures", ",d"),
+    "confident": (f"recognised (> {SURE:.0%} sure)", ".1%"),
+    "frechet": ("digit Fréchet distance", ".2f"),
+    "precision": ("precision", ".3f"),
+    "recall": ("recall", ".3f"),
+    "density": ("density", ".3f"),
+    "coverage": ("coverage", ".3f"),
+    "class_kl": ("unequal classes (KL, nats)", ".4f"),
+    "copied": ("copied from training", ".1%"),
+}
+
+
+@dataclass(frozen=True)
+class JudgeSettings:
+    """How the judge is trained. The same settings give the same judge.
+
+    Attributes:
+        epochs: Rounds through the 60,000 training pictures.
+        batch_size: Pictures in one step.
+        learning_rate: Adam's step size at the start; it falls to zero along a cosine.
+        seed: Starts the weights and the order of the pictures.
+    """
+
+    epochs: int = 3
+    batch_size: int = 128
+    learning_rate: float = 3e-3
+    seed: int = 0
+
+
+def shrink(images: np.ndarray) -> np.ndarray:
+    """Brings pictures to the judge: antialiased, so that no pixel is left out.
+
+    Args:
+        images: `(count, 64, 64, 1)`, uint8, in [0, 255].
+
+    Returns:
+        `(count, 28, 28, 1)`, float32, in [-1, 1].
+    """
+    small = np.empty((len(images), 28, 28, 1), np.float32)
+    for start in range(0, len(images), PART):
+        part = data.to_float(images[start : start + PART])
+        small[start : start + PART] = tf.image.resize(part, (28, 28), antialias=True)
+    return small
+
+
+def build_judge() -> keras.Model:
+    """Builds the judge: picture in, one logit for each of the ten digits out.
+
+    Returns:
+        A model from pictures `(batch, 28, 28, 1)`, float32, in [-1, 1], to logits
+        `(batch, 10)`, float32. The last layer but one has the features, `(batch, 64)`.
+    """
+    x = images = keras.Input((28, 28, 1))
+    for channels, kernel, stride in ((32, 5, 2), (32, 3, 1), (64, 3, 2)):
+        x = layers.Conv2D(channels, kernel, stride, "same", use_bias=False)(x)
+        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.ReLU()(x)  # (14, 14, 32), (14, 14, 32), (7, 7, 64)
+    x = layers.Flatten()(x)
+    x = layers.Dropout(0.4)(x)
+    features = layers.Dense(64, activation="relu", name="features")(x)
+    logits = layers.Dense(10, name="logits")(features)
+    return keras.Model(images, logits, name="judge")
+
+
+def train_network(settings: JudgeSettings, images, labels) -> keras.Model:
+    """Trains a judge on real digits with Keras' own loop.
+
+    Args:
+        settings: How.
+        images: `(count, 28, 28, 1)`, float32, from `shrink`.
+        labels: `(count,)`, in 0..9.
+
+    Returns:
+        The trained network; see `build_judge`.
+    """
+    keras.utils.set_random_seed(settings.seed)
+    network = build_judge()
+    steps = settings.epochs * (len(images) // settings.batch_size)
+    rates = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)
+    network.compile(
+        keras.optimizers.Adam(rates),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,  # on a CPU, XLA's convolutions are slower than oneDNN's
+    )
+    network.fit(images, labels, settings.batch_size, settings.epochs, verbose=2)
+    return network
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A trained judge, and what it saw in the 10,000 test digits.
+
+    Attributes:
+        network: From pictures `(batch, 28, 28, 1)` to features `(batch, 64)` and
+            logits `(batch, 10)`.
+        accuracy: The share of the test digits that it names rightly.
+        test_features: `(10000, 64)`, float32: what real digits look like to it.
+    """
+
+    network: keras.Model
+    accuracy: float
+    test_features: np.ndarray
+
+
+@dataclass(frozen=True)
+class Score:
+    """What the judge says of a set of pictures, beside as many real test digits.
+
+    Attributes:
+        count: How many pictures were judged.
+        confident: The share that the judge recognises with confidence above `SURE`.
+        frechet: The digit Fréchet distance; see `measures.frechet_distance`.
+        precision: See `measures.neighbourhoods`, as for the next three.
+        recall: The share of real digits that the drawings come near to.
+        density: How crowded the drawings' surroundings are with real digits.
+        coverage: The share of real neighbourhoods with a drawing inside.
+        class_counts: How many zeros, ones, … nines the judge counts.
+        class_kl: How unequal the counts are, in nats; see `measures.kl_from_uniform`.
+        copied: The share that comes nearer to a training digit than all but 1% of the
+            test digits do, pixel by pixel, of the first `COMPARED`; None where it was
+            not asked for.
+    """
+
+    count: int
+    confident: float
+    frechet: float
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+    class_counts: tuple[int, ...]
+    class_kl: float
+    copied: float | None = None
+
+
+def read(network: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lets the judge look at pictures.
+
+    Args:
+        network: The judge's network, as in `Judge`.
+        images: `(count, 64, 64, 1)`, uint8, in [0, 255].
+
+    Returns:
+        Features `(count, 64)` and the probability of each digit `(count, 10)`, float32.
+    """
+    seen = []
+    for start in range(0, len(images), PART):
+        features, logits = network(shrink(images[start : start + PART]), training=False)
+        seen.append((features.numpy(), tf.nn.softmax(logits).numpy()))
+    features, probabilities = (np.concatenate(part) for part in zip(*seen, strict=True))
+    return features, probabilities
+
+
+def score(judge: Judge, images: np.ndarray) -> Score:
+    """Scores pictures beside as many real test digits.
+
+    Args:
+        judge: From `load_judge`.
+        images: `(count, 64, 64, 1)`, uint8, in [0, 255]; 6 to 10,000 of them.
+
+    Returns:
+        The score.
+
+    Raises:
+        ValueError: The pictures are too few or too many, or of another shape or type.
+    """
+    images = np.asarray(images)
+    if images.shape[1:] != (64, 64, 1) or images.dtype != np.uint8:
+        raise ValueError(
+            "pictures must be uint8 of shape (count, 64, 64, 1), not "
+            f"{images.dtype} of shape {images.shape}"
+        )
+    if not measures.NEIGHBOURS < len(images) <= len(judge.test_features):
+        raise ValueError(
+            f"{len(images)} pictures cannot be judged; it takes "
+            f"{measures.NEIGHBOURS + 1} to {len(judge.test_features)}"
+        )
+    features, probabilities = read(judge.network, images)
+    real = judge.test_features[: len(images)]
+    counts = np.bincount(probabilities.argmax(1), minlength=10)
+    return Score(
+        count=len(images),
+        confident=float(np.mean(probabilities.max(1) > SURE)),
+        frechet=measures.frechet_distance(real, features),
+        **measures.neighbourhoods(real, features),
+        class_counts=tuple(counts.tolist()),
+        class_kl=measures.kl_from_uniform(counts),
+    )
+
+
+def fingerprint(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def cached_network(folder: Path, settings: JudgeSettings) -> keras.Model | None:
+    """Loads the judge kept in `folder`, unless it is missing, damaged or another."""
+    model, note = folder / "judge.keras", folder / "judge.json"
+    try:
+        found = json.loads(note.read_text())
+        whole = found["sha256"] == fingerprint(model)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not whole or found["settings"] != dataclasses.asdict(settings):
+        return None
+    return keras.models.load_model(model, compile=False)
+
+
+def load_judge(
+    folder: str | os.PathLike | None = None,
+    settings: JudgeSettings | None = None,
+    data_dir: str | os.PathLike | None = None,
+) -> Judge:
+    """Fetches the judge, or trains it once: about half a minute on 2 cores.
+
+    Args:
+        folder: Where the judge is kept; None for `judge` in `runs_folder()`.
+        settings: How it is trained; None for `JudgeSettings()`.
+        data_dir: Where data sets are kept; see `mnistgan.fetch.data_folder`.
+
+    Returns:
+        The judge. It is kept with its settings and its checksum; with other settings,
+        or when the file is damaged, it is trained again.
+
+    Raises:
+        OSError: The digits cannot be fetched, or the folder cannot be written to.
+    """
+    folder = Path(folder) if folder else runs_folder() / "judge"
+    settings = settings or JudgeSettings()
+    network = cached_network(folder, settings)
+    if network is None:
+        print("Training the judge, once:")
+        images, labels = data.load_mnist("train", data_dir)
+        network = train_network(settings, shrink(data.prepare_all(images)), labels)
+        with files.whole(folder / "judge.keras") as aside:
+            network.save(aside)
+        note = {
+            "settings": dataclasses.asdict(settings),
+            "sha256": fingerprint(folder / "judge.keras"),
+        }
+        with files.whole(folder / "judge.json") as aside:
+            aside.write_text(json.dumps(note, indent=2) + "\n")
+    outputs = [network.get_layer("features").output, network.output]
+    network = keras.Model(network.input, outputs, name="judge")
+    images, labels = data.load_mnist("test", data_dir)
+    features, probabilities = read(network, data.prepare_all(images))
+    accuracy = float(np.mean(probabilities.argmax(1) == labels))
+    return Judge(network, accuracy, features)
+
+
+def load_album(split: str, data_dir: str | os.PathLike | None = None) -> np.ndarray:
+    """Loads real digits the way the judge sees them.
+
+    Args:
+        split: A TFDS split of MNIST; see `mnistgan.data.load_mnist`.
+        data_dir: Where data sets are kept.
+
+    Returns:
+        `(count, 784)`, float32, in [-1, 1]: rows for `measures.nearest`.
+    """
+    images, _ = data.load_mnist(split, data_dir)
+    return shrink(data.prepare_all(images)).reshape(len(images), -1)
+
+
+def copied_share(images: np.ndarray, album: np.ndarray, limit: float) -> float:
+    """Which share of pictures is (almost) a copy of one in an album.
+
+    Args:
+        images: `(count, 64, 64, 1)`, uint8; the first `COMPARED` are looked at.
+        album: Real digits, from `load_album`.
+        limit: The distance below which a picture counts as a copy; see `copy_limit`.
+
+    Returns:
+        The share, from 0 to 1.
+    """
+    small = shrink(images[:COMPARED]).reshape(-1, album.shape[1])
+    return float(np.mean(measures.nearest(small, album)[1] < limit))
+
+
+def copy_limit(album: np.ndarray, others: np.ndarray) -> float:
+    """The distance to an album that only 1% of other people's digits fall below.
+
+    Args:
+        album: Training digits, from `load_album`.
+        others: Test digits, from `load_album`.
+
+    Returns:
+        A Euclidean distance over 28×28 pixels in [-1, 1].
+    """
+    return float(np.quantile(measures.nearest(others, album)[1], 0.01))
+
+
+def compare(
+    judge: Judge,
+    generator: keras.Model,
+    count: int = 10_000,
+    seed: int = 0,
+    data_dir: str | os.PathLike | None = None,
+) -> dict[str, Score]:
+    """Scores what a generator draws, beside real digits and beside pure noise.
+
+    Args:
+        judge: From `load_judge`.
+        generator: The generator.
+        count: How many pictures to judge in each row, 6 to 10,000.
+        seed: Starts the noise.
+        data_dir: Where data sets are kept.
+
+    Returns:
+        The scores of `drawn` pictures; of `real` training digits, which no generator
+        can be expected to beat; and of `noise`: pixels by chance.
+
+    Raises:
+        ValueError: `count` is out of range.
+    """
+    drawn = draw(generator, make_noise(generator, count, seed))
+    real = data.prepare_all(data.load_mnist(f"train[:{count}]", data_dir)[0])
+    noise = np.random.default_rng(seed).integers(0, 256, drawn.shape, np.uint8)
+    album = load_album("train", data_dir)
+    limit = copy_limit(album, load_album(f"test[:{COMPARED}]", data_dir))
+    sets = {"drawn": drawn, "real": real, "noise": noise}
+    return {
+        name: dataclasses.replace(
+            score(judge, images), copied=copied_share(images, album, limit)
+        )
+        for name, images in sets.items()
+    }
+
+
+def table(rows: dict[str, Score]) -> str:
+    """Writes scores as a table, one column for each, ready to print."""
+    lines = [" " * 28 + "".join(f"{name:>9}" for name in rows)]
+    for field, (label, form) in LABELS.items():
+        values = [getattr(row, field) for row in rows.values()]
+        cells = "".join(f"{'' if v is None else format(v, form):>9}" for v in values)
+        lines.append(f"{label:28}{cells}")
+    return "\n".join(lines)
+
+
+def to_json(model: Path, seed: int, judge: Judge, rows: dict[str, Score]) -> str:
+    """Writes scores as JSON, in a form that later versions keep.
+
+    Returns:
+        An object with `format` (1), `model` (the file's name), `seed`, `accuracy` (of
+        the judge), and `rows`: for each row the fields of `Score`.
+    """
+    scores = {name: dataclasses.asdict(row) for name, row in rows.items()}
+    told = {"format": 1, "model": model.name, "seed": seed, "accuracy": judge.accuracy}
+    return json.dumps({**told, "rows": scores}, indent=2) + "\n"

@@ -1,0 +1,135 @@
+"""The judge: it reads real digits, and its scores know right from wrong."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from mnistgan import __main__ as command_line
+from mnistgan import data, judge
+from mnistgan.models import build_generator
+
+
+@pytest.fixture(scope="module")
+def real_judge():
+    """The real one: trained by the first test, kept for the notebooks."""
+    return judge.load_judge()
+
+
+@pytest.fixture(scope="module")
+def train_set():
+    """2,000 training digits, 64×64, and their labels."""
+    images, labels = data.load_mnist("train[:2000]")
+    return data.prepare_all(images), labels
+
+
+def test_the_judge_names_test_digits(real_judge):
+    assert real_judge.accuracy >= 0.992
+
+
+def test_real_digits_score_well(real_judge, train_set):
+    found = judge.score(real_judge, train_set[0])
+    assert found.confident > 0.95 and found.coverage > 0.9 and found.precision > 0.9
+    assert sum(found.class_counts) == found.count == 2000
+    assert found.class_kl < 0.01
+
+
+def test_test_digits_beside_themselves_are_perfect(real_judge):
+    images, _ = data.load_mnist("test[:500]")
+    found = judge.score(real_judge, data.prepare_all(images))
+    assert found.frechet < 1e-3
+    assert found.precision == found.recall == found.coverage == 1
+
+
+def test_a_missing_class_shows(real_judge, train_set):
+    images, labels = train_set
+    whole = judge.score(real_judge, images)
+    without = judge.score(real_judge, images[labels != 7])
+    assert without.class_counts[7] <= 5
+    assert without.class_kl == pytest.approx(np.log(10 / 9), abs=0.02)
+    assert without.coverage < whole.coverage - 0.05
+    assert without.frechet > 2 * whole.frechet
+
+
+def test_the_same_picture_again_and_again_shows(real_judge, train_set):
+    found = judge.score(real_judge, np.repeat(train_set[0][:1], 500, axis=0))
+    assert found.coverage < 0.05 and found.recall < 0.05
+    assert found.class_kl == pytest.approx(np.log(10))
+
+
+def test_noise_scores_badly(real_judge):
+    noise = np.random.default_rng(0).integers(0, 256, (500, 64, 64, 1), np.uint8)
+    found = judge.score(real_judge, noise)
+    assert found.coverage < 0.05 and found.precision < 0.05
+
+
+def test_copies_are_noticed(train_set):
+    album = judge.shrink(train_set[0]).reshape(2000, -1)
+    limit = judge.copy_limit(album, judge.load_album("test[:500]"))
+    assert judge.copied_share(train_set[0][:300], album, limit) == 1
+    others = data.prepare_all(data.load_mnist("test[500:1000]")[0])
+    assert judge.copied_share(others, album, limit) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((10, 28, 28, 1), np.uint8), r"\(10, 28, 28, 1\)"),
+        (np.zeros((10, 64, 64, 1), np.float32), "float32"),
+        (np.zeros((5, 64, 64, 1), np.uint8), "5 pictures"),
+    ],
+)
+def test_pictures_that_cannot_be_judged_are_refused(real_judge, images, message):
+    with pytest.raises(ValueError, match=message):
+        judge.score(real_judge, images)
+
+
+def test_the_judge_is_trained_once_and_checked(tmp_path, monkeypatch):
+    trained = []
+
+    def train_network(settings, images, labels):
+        trained.append(settings)
+        return judge.build_judge()
+
+    monkeypatch.setattr(judge, "train_network", train_network)
+    first, other = judge.JudgeSettings(), judge.JudgeSettings(seed=1)
+    for settings in (first, first, other, other):
+        judge.load_judge(tmp_path, settings)
+    assert trained == [first, other]
+
+    model = tmp_path / "judge.keras"
+    raw = bytearray(model.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    model.write_bytes(raw)
+    judge.load_judge(tmp_path, other)
+    (tmp_path / "judge.json").write_text("{half")
+    judge.load_judge(tmp_path, other)
+    assert trained == [first, other, other, other]
+
+
+def test_the_command_line_writes_a_stable_table(
+    tmp_path, monkeypatch, capsys, real_judge
+):
+    few = judge.load_album("train[:300]")
+    monkeypatch.setattr(judge, "load_album", lambda split, data_dir=None: few)
+    model, out = tmp_path / "generator.keras", tmp_path / "score.json"
+    build_generator(8, 2).save(model)
+    words = ["judge", "--model", str(model), "--count", "50", "--json", str(out)]
+    assert command_line.main(words) == 0
+    printed = capsys.readouterr().out
+    assert "digit Fréchet distance" in printed and "coverage" in printed
+    told = json.loads(out.read_text())
+    assert list(told) == ["format", "model", "seed", "accuracy", "rows"]
+    assert list(told["rows"]) == ["drawn", "real", "noise"]
+    fields = [field.name for field in dataclasses.fields(judge.Score)]
+    for row in told["rows"].values():
+        assert list(row) == fields
+    assert told["rows"]["real"]["confident"] > 0.9 > told["rows"]["drawn"]["confident"]
+
+
+def test_a_count_out_of_range_is_named(tmp_path, capsys):
+    model = tmp_path / "generator.keras"
+    build_generator(8, 2).save(model)
+    assert command_line.main(["judge", "--model", str(model), "--count", "5"]) == 2
+    assert "5 pictures cannot be judged" in capsys.readouterr().err

@@ -1,0 +1,109 @@
+"""Scores along the way: kept, resumed, and able to say what ails a run."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from test_training import SMALL
+
+from mnistgan import scores, training
+from mnistgan.drawing import load_generator
+from mnistgan.judge import Score
+
+JUDGED = dataclasses.replace(SMALL, judged=50)
+FRECHET = {40: 9.0, 80: 3.0, 120: 5.0}
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    """A judge that likes step 80 best; returns the weights that it saw at each call."""
+    seen = []
+    monkeypatch.setattr(training, "load_judge", lambda **_: "the judge")
+
+    def score(judge, images):
+        assert judge == "the judge" and images.shape == (50, 64, 64, 1)
+        frechet = list(FRECHET.values())[len(seen) % 3]
+        seen.append(images)
+        counts = (5,) * 10
+        return Score(50, 0.9, frechet, 0.9, 0.9, 0.9, 0.8, counts, 0.0)
+
+    monkeypatch.setattr(scores, "score", score)
+    return seen
+
+
+def test_a_judged_run_keeps_its_scores_and_its_best_robot(kept, tmp_path):
+    training.train(JUDGED, tmp_path / "run")
+    rows = scores.read_scores(tmp_path / "run")
+    assert {row["step"]: row["frechet"] for row in rows} == FRECHET
+    assert scores.best_score(rows)["step"] == 80
+    minutes = [row["minutes"] for row in rows]
+    assert minutes == sorted(minutes)
+
+    def drawn_by(name):
+        generator = load_generator(tmp_path / "run" / name)
+        noise = scores.make_noise(generator, 50, scores.SEED)
+        return scores.draw(generator, noise)
+
+    assert np.array_equal(drawn_by("best.keras"), kept[1])
+    assert np.array_equal(drawn_by("generator.keras"), kept[2])
+
+
+def test_going_back_to_a_checkpoint_scores_no_step_twice(kept, tmp_path, monkeypatch):
+    often = dataclasses.replace(JUDGED, previews=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(training.data, "make_dataset", broken_after(training, 105))
+        with pytest.raises(RuntimeError, match="power cut"):
+            training.train(often, tmp_path / "run")
+    assert scores.read_scores(tmp_path / "run")[-1]["step"] == 100
+    training.train(often, tmp_path / "run")  # from the checkpoint at step 80
+    assert len(kept) == 7, "step 100 was judged twice"
+    rows = scores.read_scores(tmp_path / "run")
+    assert [row["step"] for row in rows] == [20, 40, 60, 80, 100, 120]
+
+
+def broken_after(training, steps):
+    """A dealer of batches that fails after some steps, as if the power were cut."""
+    whole, dealt = training.data.make_dataset, []
+
+    class Deck:
+        def __init__(self, *args):
+            self.deck = whole(*args)
+
+        def skip(self, count):
+            for batch in self.deck.skip(count):
+                dealt.append(1)
+                if len(dealt) > steps:
+                    raise RuntimeError("power cut")
+                yield batch
+
+    return Deck
+
+
+HEALTHY = {"d_real": 0.6, "d_fake": 0.4}
+
+
+def row(**changes):
+    return {"frechet": 5.0, "coverage": 0.8, "classes": 10, **changes}
+
+
+def test_a_healthy_run_hears_nothing():
+    assert scores.diagnose(HEALTHY, []) == ""
+    assert scores.diagnose(HEALTHY, [row(coverage=0.1, classes=2)]) == ""
+    assert scores.diagnose(HEALTHY, [row(), row(coverage=0.7, frechet=6.0)]) == ""
+
+
+@pytest.mark.parametrize(
+    ("diary_row", "now", "words"),
+    [
+        ({"d_real": 0.99, "d_fake": 0.01}, row(), ["won outright", "--fog"]),
+        (
+            HEALTHY,
+            row(coverage=0.2, frechet=50.0),
+            ["collapsing", "0.80 to 0.20", "--generator-learning-rate"],
+        ),
+        (HEALTHY, row(classes=6, frechet=9.0), ["6 of the ten", "--batch-size"]),
+    ],
+)
+def test_an_ailing_run_hears_the_cause_and_one_thing_to_change(diary_row, now, words):
+    told = scores.diagnose(diary_row, [row(), now])
+    assert all(word in told for word in words), told
