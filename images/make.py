@@ -10,7 +10,7 @@ from mnistgan import machine
 
 machine.load_tensorflow()
 
-from mnistgan import data, plots  # noqa: E402 -- after TensorFlow was loaded quietly
+from mnistgan import data, judge, measures, plots  # noqa: E402 -- after TensorFlow was loaded quietly
 from mnistgan.drawing import draw, load_generator, make_noise, walk  # noqa: E402
 from mnistgan.runs import read_diary  # noqa: E402
 from mnistgan.settings import runs_folder  # noqa: E402
@@ -122,6 +122,32 @@ def prepare(digit):
     plots.save_figure(figure, HERE / "prepare.png")
 
 
+def judged(drawings):
+    """What the judge is surest of, what puzzles it, and the nearest real digits."""
+    found = judge.read(judge.load_judge().network, drawings)[1].max(axis=1).argsort()
+    album = judge.load_album("train")
+    some = judge.shrink(drawings[:24])
+    which, _ = measures.nearest(some.reshape(24, -1), album)
+    twins = album[which].reshape(some.shape)
+    pairs = [data.to_uint8(part) for part in (some[:12], twins[:12])]
+    pairs += [data.to_uint8(part) for part in (some[12:], twins[12:])]
+    rows = {
+        "Surest": drawings[found[-24:]],
+        "Most puzzled": drawings[found[:24]],
+        "Drawn, and under each the nearest of 60,000 real digits": np.concatenate(
+            pairs
+        ),
+    }
+    figure, places = plt.subplots(
+        3, 1, figsize=(8, 6.4), layout="constrained", height_ratios=[1, 1, 2]
+    )
+    for axes, (title, images) in zip(places, rows.items(), strict=True):
+        axes.imshow(plots.tile(images, columns=12), cmap="gray", vmin=0, vmax=255)
+        axes.set_title(title, fontsize=11)
+        axes.set_axis_off()
+    plots.save_figure(figure, HERE / "judged.png")
+
+
 def film():
     """The previews of the run, small enough for a web page."""
     frames = [Image.open(path) for path in sorted((RUN / "previews").glob("*.png"))]
@@ -149,4 +175,5 @@ if __name__ == "__main__":
         draw(generator, walk(noise[0], noise[1], 12)), HERE / "walk.png", 12
     )
     plots.save_figure(plots.plot_losses(read_diary(RUN)), HERE / "losses.png")
+    judged(draw(generator, make_noise(generator, 2000, seed=1)))
     film()

@@ -51,9 +51,9 @@ class JudgeSettings:
         seed: Starts the weights and the order of the pictures.
     """
 
-    epochs: int = 3
-    batch_size: int = 128
-    learning_rate: float = 3e-3
+    epochs: int = 4
+    batch_size: int = 64
+    learning_rate: float = 2e-3
     seed: int = 0
 
 
@@ -242,7 +242,7 @@ def load_judge(
     settings: JudgeSettings | None = None,
     data_dir: str | os.PathLike | None = None,
 ) -> Judge:
-    """Fetches the judge, or trains it once: about half a minute on 2 cores.
+    """Fetches the judge, or trains it once: about a minute on 2 cores.
 
     Args:
         folder: Where the judge is kept; None for `judge` in `runs_folder()`.

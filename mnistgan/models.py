@@ -46,8 +46,9 @@ def build_discriminator(width: int = 16, fog: float = 0.5) -> keras.Model:
     """Builds the detective: picture in, one number out.
 
     Args:
-        width: Channels of the first layer (32×32); each later layer has twice as many,
-            up to `8 * width` at 4×4.
+        width: Channels of the first layer, 16×16; the next have `4 * width` at 8×8 and
+            `8 * width` at 4×4. The first one takes steps of 4 pixels, which are less
+            than 2 of the original 28×28: there is nothing finer to see.
         fog: Standard deviation of the random noise laid over every picture in training,
             in the same units as the pixels; 0 for none. It keeps the detective from
             winning by pixel dust alone (instance noise, Sønderby et al. 2017,
@@ -63,9 +64,9 @@ def build_discriminator(width: int = 16, fog: float = 0.5) -> keras.Model:
     start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
     images = keras.Input((64, 64, 1))
     x = layers.GaussianNoise(fog)(images)
-    x = layers.Conv2D(width, 4, 2, "same", **start)(x)  # (32, 32, 16) when width is 16
+    x = layers.Conv2D(width, 8, 4, "same", **start)(x)  # (16, 16, 16) when width is 16
     x = layers.LeakyReLU(negative_slope=0.2)(x)
-    for channels in (2 * width, 4 * width, 8 * width):
+    for channels in (4 * width, 8 * width):  # (8, 8, 64), then (4, 4, 128)
         x = layers.Conv2D(channels, 4, 2, "same", use_bias=False, **start)(x)
         x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.LeakyReLU(negative_slope=0.2)(x)

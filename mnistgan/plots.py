@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -141,3 +142,58 @@ def save_figure(figure: Figure, path: str | os.PathLike) -> None:
     with files.whole(path) as aside:
         figure.savefig(aside, dpi=100)
     plt.close(figure)
+
+
+def plot_wheel(counts: Sequence[int]) -> Figure:
+    """Draws how often each of the ten digits was drawn, as a wheel.
+
+    Args:
+        counts: How many zeros, ones, … nines; at least one in all.
+
+    Returns:
+        The figure. The dashed circle is where ten equal spokes would end.
+    """
+    shares = np.asarray(counts) / np.sum(counts)
+    angles = np.linspace(0, 2 * np.pi, 10, endpoint=False)
+    figure = plt.figure(figsize=(4, 4))
+    axes: Any = figure.add_subplot(projection="polar")
+    axes.bar(angles, shares, width=0.5, color=BLUE)
+    circle = np.linspace(0, 2 * np.pi, 200)
+    axes.plot(circle, np.full(200, 0.1), "--", color=ORANGE)
+    axes.set_xticks(angles, [f"{digit}\n{s:.0%}" for digit, s in enumerate(shares)])
+    axes.set_yticks([])
+    axes.set_theta_zero_location("N")
+    axes.set_theta_direction(-1)
+    axes.grid(False)
+    return figure
+
+
+def plot_scores(rows: Sequence[dict[str, float]]) -> Figure:
+    """Draws how a run's scores grew with training time.
+
+    Args:
+        rows: As `mnistgan.scores.read_scores` returns them, at least one.
+
+    Returns:
+        The figure: shares to the left, the digit Fréchet distance to the right.
+    """
+    figure, (shares, distance) = plt.subplots(
+        1, 2, figsize=(10, 3.5), layout="constrained"
+    )
+    minutes = [row["minutes"] for row in rows]
+    for name, colour, line in (
+        ("confident", BLUE, "o-"),
+        ("coverage", ORANGE, "s--"),
+    ):
+        shares.plot(
+            minutes, [row[name] for row in rows], line, color=colour, label=name
+        )
+    shares.set_ylim(0, 1)
+    shares.set_title("Higher is better")
+    shares.legend()
+    distance.plot(minutes, [row["frechet"] for row in rows], "o-", color=BLUE)
+    distance.set_yscale("log")
+    distance.set_title("Digit Fréchet distance: lower is better")
+    for axes in (shares, distance):
+        axes.set_xlabel("minutes of training")
+    return figure

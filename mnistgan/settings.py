@@ -9,8 +9,8 @@ from typing import Any
 from mnistgan.machine import has_gpu, likes_bfloat16
 
 PRESETS = {
-    "quick": {"epochs": 1, "previews": 12},
-    "laptop": {"epochs": 3, "previews": 4},
+    "quick": {"epochs": 2, "previews": 6},
+    "laptop": {"epochs": 7, "previews": 2},
     "full": {"epochs": 20, "previews": 1, "judged": 1000},
 }
 
@@ -26,14 +26,13 @@ class Settings:
         batch_size: Pictures shown in one step.
         noise_dim: Random numbers that make one picture.
         generator_width: Channels of the generator's 32×32 layer. The main cost.
-        discriminator_width: The same for the discriminator.
+        discriminator_width: Channels of the discriminator's first layer.
         fog: Noise laid over the pictures that the discriminator sees in training.
         generator_learning_rate: Adam's step size for the generator.
         discriminator_learning_rate: Adam's step size for the discriminator.
         beta_1: Adam's momentum, for both (0.5: Radford et al. 2016, section 4).
         final_rate: What is left of both learning rates at the end, as a share; they
             fall in a straight line.
-        averaging: How much of the averaged generator is kept in each step, from 0 to 1.
         previews: Preview grids in each epoch, the last one at its end.
         judged: Drawings that the judge scores at each preview; 0 for no judge.
         seed: Starts every random choice: weights, order of the pictures, noise.
@@ -42,19 +41,18 @@ class Settings:
     """
 
     preset: str = "laptop"
-    epochs: int = 3
+    epochs: int = 7
     pictures: int = 60_000
     batch_size: int = 32
     noise_dim: int = 32
     generator_width: int = 16
     discriminator_width: int = 16
     fog: float = 0.5
-    generator_learning_rate: float = 2e-3
-    discriminator_learning_rate: float = 2e-3
+    generator_learning_rate: float = 1e-3
+    discriminator_learning_rate: float = 1e-3
     beta_1: float = 0.5
     final_rate: float = 0.02
-    averaging: float = 0.998
-    previews: int = 4
+    previews: int = 2
     judged: int = 0
     seed: int = 0
     mixed_precision: bool = False
@@ -70,7 +68,7 @@ class Settings:
                 wanted = f"a whole number of at least {least}"
             elif field.type is float:
                 low = 1e-9 if name.endswith("learning_rate") else 0.0
-                high = 0.9999 if name in ("beta_1", "averaging") else 1.0
+                high = 0.999 if name == "beta_1" else 1.0
                 fits = type(value) in (int, float) and low <= value <= high
                 wanted = f"a number from {low:g} to {high:g}"
             elif field.type is bool:

@@ -73,27 +73,28 @@ def make_train_step(
     return tf.function(train_step)
 
 
-def make_average_step(generator, averaged, keep=0.998):
+def make_average_step(generator, averaged):
     """Makes the compiled step that lets an averaged generator follow a learning one.
 
     A learning generator sways: each batch pulls it somewhere else. The average of its
     recent weights sways less and draws better (Yazıcı et al. 2019, "The Unusual
-    Effectiveness of Averaging in GAN Training"). BatchNorm's memory is averaged along
-    with the weights.
+    Effectiveness of Averaging in GAN Training"). The newest weights count for less and
+    less, so that the average always spans about the last fifth of the training
+    (polynomial-decay averaging, Shamir and Zhang 2013, with η = 3). BatchNorm's memory
+    is averaged along with the weights.
 
     Args:
         generator: The one that learns.
         averaged: One of the same shape, which is changed.
-        keep: How much of the averaged weights each step keeps. Early on it keeps less,
-            so that the first, useless weights are soon forgotten.
 
     Returns:
-        A `tf.function` from the number of steps taken, an integer, to nothing.
+        A `tf.function` from the number of steps taken, an integer of at least 1, to
+        nothing.
     """
     pairs = list(zip(averaged.variables, generator.variables, strict=True))
 
     def average_step(step):
-        share = tf.maximum(1.0 - keep, 9.0 / (10.0 + tf.cast(step, tf.float32)))
+        share = 4.0 / (3.0 + tf.cast(step, tf.float32))  # 1 at the first step
         for slow, quick in pairs:
             slow.assign_add(share * (quick.value - slow.value))
 
@@ -148,9 +149,7 @@ def make_whole_step(settings: Settings, state: tf.train.Checkpoint):
         state.discriminator_optimizer,
         settings.seed,
     )
-    average_step = make_average_step(
-        state.generator, state.averaged, settings.averaging
-    )
+    average_step = make_average_step(state.generator, state.averaged)
 
     def whole_step(images):
         results = train_step(images)

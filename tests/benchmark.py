@@ -75,10 +75,10 @@ def torch_networks(chosen):
         painter += [nn.ConvTranspose2d(2 * size, size, 4, 2, 1, bias=False)]
         painter += [norm(size), nn.ReLU()]
     painter += [nn.ConvTranspose2d(wide, 1, 4, 2, 1), nn.Tanh()]
-    judge = [Fog(), nn.Conv2d(1, narrow, 4, 2, 1), nn.LeakyReLU(0.2)]
-    for size in (2 * narrow, 4 * narrow, 8 * narrow):
-        judge += [nn.Conv2d(size // 2, size, 4, 2, 1, bias=False)]
-        judge += [norm(size), nn.LeakyReLU(0.2)]
+    judge = [Fog(), nn.Conv2d(1, narrow, 8, 4, 2), nn.LeakyReLU(0.2)]
+    for inputs, outputs in ((narrow, 4 * narrow), (4 * narrow, 8 * narrow)):
+        judge += [nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False)]
+        judge += [norm(outputs), nn.LeakyReLU(0.2)]
     judge += [nn.Flatten(), *dense(128 * narrow, 256), nn.LeakyReLU(0.2)]
     judge += [nn.Linear(256, 1)]
     return nn.Sequential(*painter), nn.Sequential(*judge)
@@ -94,8 +94,8 @@ def run_pytorch():
     layout = {"memory_format": torch.channels_last}
     generator, discriminator = (net.to(**layout) for net in torch_networks(chosen))
     betas = (chosen.beta_1, 0.999)
-    g_adam = torch.optim.Adam(generator.parameters(), 2e-3, betas)
-    d_adam = torch.optim.Adam(discriminator.parameters(), 6e-4, betas)
+    g_adam = torch.optim.Adam(generator.parameters(), 1e-3, betas)
+    d_adam = torch.optim.Adam(discriminator.parameters(), 1e-3, betas)
 
     def step(batch):
         real = (batch.float() / 127.5 - 1).contiguous(**layout)

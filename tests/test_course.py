@@ -13,6 +13,8 @@ LESSONS = sorted((course.ROOT / "lessons").glob("[0-9]*.md"))
 PAGES = [*LESSONS, course.ROOT / "README.md", course.ROOT / "CONTRIBUTING.md"]
 TAUGHT = {
     "mnistgan.data.prepare_image",
+    "mnistgan.judge.build_judge",
+    "mnistgan.measures.frechet_distance",
     "mnistgan.data.to_float",
     "mnistgan.data.to_uint8",
     "mnistgan.models.build_generator",

@@ -39,7 +39,7 @@ def test_the_discriminator_turns_pictures_into_logits(width):
 
 def test_both_have_batch_normalisation():
     assert len(norms(build_generator())) == 5
-    assert len(norms(build_discriminator())) == 4
+    assert len(norms(build_discriminator())) == 3
 
 
 def test_the_fog_is_there_in_training_only(album):

@@ -265,3 +265,21 @@ def test_a_robot_is_trained_when_there_is_none(tmp_path, monkeypatch, capsys):
     assert "trained once" in capsys.readouterr().out
     training.trained_generator()
     assert "Using your robot" in capsys.readouterr().out
+
+
+def test_the_average_spans_the_last_steps():
+    generator, averaged = build_generator(8, 2), build_generator(8, 2)
+    follow = training.make_average_step(generator, averaged)
+    weights, memory = (
+        generator.trainable_variables[0],
+        generator.non_trainable_variables,
+    )
+    seen = []
+    for step in range(1, 101):
+        weights.assign(tf.fill(weights.shape, float(step)))
+        memory[0].assign(tf.fill(memory[0].shape, float(step)))
+        follow(tf.constant(step))
+        seen.append(float(averaged.trainable_variables[0][0, 0]))
+    assert seen[0] == 1, "the first weights are taken as they are"
+    assert seen[-1] == pytest.approx(80, abs=1), "on average a fifth behind"
+    assert float(averaged.non_trainable_variables[0][0]) == pytest.approx(seen[-1])
