@@ -146,6 +146,8 @@ def judged(drawings):
         axes.set_title(title, fontsize=11)
         axes.set_axis_off()
     plots.save_figure(figure, HERE / "judged.png")
+    light = Image.open(HERE / "judged.png").convert("L").quantize(16)
+    light.save(HERE / "judged.png", optimize=True)
 
 
 def film():

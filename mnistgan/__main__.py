@@ -65,6 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     judge.add_argument("--model", type=Path, required=True, help="a .keras file")
     judge.add_argument("--count", type=int, default=10_000, help="default: 10000")
     judge.add_argument("--seed", type=int, default=0, help="default: 0")
+    judge.add_argument("--data-dir", type=Path, metavar="DIR", help="for data sets")
     judge.add_argument("--json", type=Path, metavar="FILE", help="write the table here")
     return parser
 
@@ -137,9 +138,11 @@ def judge(options: argparse.Namespace) -> int:
     from mnistgan import drawing, judge
 
     generator = drawing.load_generator(options.model)
-    the_judge = judge.load_judge()
+    the_judge = judge.load_judge(data_dir=options.data_dir)
     print(f"The judge names {the_judge.accuracy:.2%} of the test digits rightly.")
-    rows = judge.compare(the_judge, generator, options.count, options.seed)
+    rows = judge.compare(
+        the_judge, generator, options.count, options.seed, options.data_dir
+    )
     print(judge.table(rows))
     counts = zip(range(10), rows["drawn"].class_counts, strict=True)
     print("drawn digits: " + ", ".join(f"{count} × {digit}" for digit, count in counts))

@@ -8,10 +8,12 @@ way: 64×64, then antialiased down to 28×28.
 
 import dataclasses
 import hashlib
+import inspect
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -36,7 +38,7 @@ LABELS = {
     "density": ("density", ".3f"),
     "coverage": ("coverage", ".3f"),
     "class_kl": ("unequal classes (KL, nats)", ".4f"),
-    "copied": ("copied from training", ".1%"),
+    "copied": (f"copied (of the first {COMPARED})", ".1%"),
 }
 
 
@@ -105,7 +107,7 @@ def train_network(settings: JudgeSettings, images, labels) -> keras.Model:
     """
     keras.utils.set_random_seed(settings.seed)
     network = build_judge()
-    steps = settings.epochs * (len(images) // settings.batch_size)
+    steps = settings.epochs * -(-len(images) // settings.batch_size)
     rates = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)
     network.compile(
         keras.optimizers.Adam(rates),
@@ -182,6 +184,15 @@ def read(network: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return features, probabilities
 
 
+def check_count(judge: Judge, count: int) -> None:
+    """Refuses a number of pictures that cannot be compared: ValueError."""
+    least, most = measures.NEIGHBOURS + 1, len(judge.test_features)
+    if not least <= count <= most:
+        raise ValueError(
+            f"{count} pictures cannot be judged; it takes {least} to {most}"
+        )
+
+
 def score(judge: Judge, images: np.ndarray) -> Score:
     """Scores pictures beside as many real test digits.
 
@@ -201,11 +212,7 @@ def score(judge: Judge, images: np.ndarray) -> Score:
             "pictures must be uint8 of shape (count, 64, 64, 1), not "
             f"{images.dtype} of shape {images.shape}"
         )
-    if not measures.NEIGHBOURS < len(images) <= len(judge.test_features):
-        raise ValueError(
-            f"{len(images)} pictures cannot be judged; it takes "
-            f"{measures.NEIGHBOURS + 1} to {len(judge.test_features)}"
-        )
+    check_count(judge, len(images))
     features, probabilities = read(judge.network, images)
     real = judge.test_features[: len(images)]
     counts = np.bincount(probabilities.argmax(1), minlength=10)
@@ -224,17 +231,24 @@ def fingerprint(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def recipe_of(settings: JudgeSettings) -> dict[str, Any]:
+    """What a kept judge must have been made by: the settings and the code."""
+    parts = (shrink, build_judge, train_network)
+    code = "".join(inspect.getsource(part) for part in parts)
+    made_by = hashlib.sha256(code.encode()).hexdigest()
+    return {"settings": dataclasses.asdict(settings), "code": made_by}
+
+
 def cached_network(folder: Path, settings: JudgeSettings) -> keras.Model | None:
     """Loads the judge kept in `folder`, unless it is missing, damaged or another."""
     model, note = folder / "judge.keras", folder / "judge.json"
     try:
         found = json.loads(note.read_text())
-        whole = found["sha256"] == fingerprint(model)
-    except (OSError, ValueError, KeyError, TypeError):
+        if found != {**recipe_of(settings), "sha256": fingerprint(model)}:
+            return None
+        return keras.models.load_model(model, compile=False)
+    except (OSError, ValueError):
         return None
-    if not whole or found["settings"] != dataclasses.asdict(settings):
-        return None
-    return keras.models.load_model(model, compile=False)
 
 
 def load_judge(
@@ -266,7 +280,7 @@ def load_judge(
         with files.whole(folder / "judge.keras") as aside:
             network.save(aside)
         note = {
-            "settings": dataclasses.asdict(settings),
+            **recipe_of(settings),
             "sha256": fingerprint(folder / "judge.keras"),
         }
         with files.whole(folder / "judge.json") as aside:
@@ -338,12 +352,13 @@ def compare(
         data_dir: Where data sets are kept.
 
     Returns:
-        The scores of `drawn` pictures; of `real` training digits, which no generator
-        can be expected to beat; and of `noise`: pixels by chance.
+        The scores of `drawn` pictures; of as many `real` training digits, to compare
+        with; and of `noise`: pixels by chance.
 
     Raises:
         ValueError: `count` is out of range.
     """
+    check_count(judge, count)
     drawn = draw(generator, make_noise(generator, count, seed))
     real = data.prepare_all(data.load_mnist(f"train[:{count}]", data_dir)[0])
     noise = np.random.default_rng(seed).integers(0, 256, drawn.shape, np.uint8)

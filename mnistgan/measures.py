@@ -11,6 +11,8 @@ PART = 1000  # rows compared at once: bounds the memory
 
 def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Euclidean distances from each row of `a` to each row of `b`, float32."""
+    centre = b.mean(0)  # taken away, so that float32 loses fewer digits
+    a, b = a - centre, b - centre
     square = np.sum(a * a, 1)[:, None] + np.sum(b * b, 1) - 2 * (a @ b.T)
     return np.sqrt(np.maximum(square, 0))
 
@@ -19,8 +21,9 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     """How far apart two clouds of features are, if both were bell-shaped.
 
     It is the squared distance of the means, plus what differs between the covariances
-    (Heusel et al. 2017, equation 6). On the judge's features it is our *digit Fréchet
-    distance*; the FID of papers uses another network, so the numbers do not compare.
+    (Heusel et al. 2017, equation 6; like their FID, it is strictly a distance squared).
+    On the judge's features it is our *digit Fréchet distance*; the FID of papers uses
+    another network, so the numbers do not compare.
 
     Args:
         a: `(count, features)`, at least 2 rows.

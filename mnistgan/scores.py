@@ -63,7 +63,10 @@ def read_scores(folder: str | os.PathLike) -> list[dict[str, float]]:
         return []
     with open(path, newline="") as lines:
         return [
-            {name: float(v) if "." in v else int(v) for name, v in row.items()}
+            {
+                name: int(v) if name in ("step", "classes") else float(v)
+                for name, v in row.items()
+            }
             for row in csv.DictReader(lines)
         ]
 
@@ -88,7 +91,7 @@ def diagnose(diary_row: dict[str, float], scores: list[dict[str, float]]) -> str
             "The detective has won outright: it is sure of everything, and its hints "
             "no longer help the artist. It learns too easily; try more --fog."
         )
-    if not scores or scores[-1] is scores[0]:
+    if len(scores) < 2:
         return ""  # nothing to compare with: every run starts badly
     now, best = scores[-1], best_score(scores)
     if now["coverage"] < best["coverage"] / 2:

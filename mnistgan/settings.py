@@ -10,7 +10,7 @@ from mnistgan.machine import has_gpu, likes_bfloat16
 
 PRESETS = {
     "quick": {"epochs": 2, "previews": 6},
-    "laptop": {"epochs": 7, "previews": 2},
+    "laptop": {"epochs": 6, "previews": 2},
     "full": {"epochs": 20, "previews": 1, "judged": 1000},
 }
 
@@ -41,7 +41,7 @@ class Settings:
     """
 
     preset: str = "laptop"
-    epochs: int = 7
+    epochs: int = 6
     pictures: int = 60_000
     batch_size: int = 32
     noise_dim: int = 32

@@ -79,9 +79,9 @@ def make_average_step(generator, averaged):
     A learning generator sways: each batch pulls it somewhere else. The average of its
     recent weights sways less and draws better (Yazıcı et al. 2019, "The Unusual
     Effectiveness of Averaging in GAN Training"). The newest weights count for less and
-    less, so that the average always spans about the last fifth of the training
-    (polynomial-decay averaging, Shamir and Zhang 2013, with η = 3). BatchNorm's memory
-    is averaged along with the weights.
+    less, so that the average always reaches back over about the last third of the
+    training (polynomial-decay averaging, Shamir and Zhang 2013, η = 3). BatchNorm's
+    memory is averaged along with the weights.
 
     Args:
         generator: The one that learns.
@@ -291,7 +291,8 @@ def train(
     settings = settings or choose_settings()
     folder = Path(folder) if folder else runs_folder() / "digits"
     claim_folder(folder, settings)
-    state = new_state(settings)
+    judge = load_judge(data_dir=data_dir) if settings.judged else None
+    state = new_state(settings)  # after the judge, whose training sets seeds of its own
     step = make_whole_step(settings, state)
     manager = tf.train.CheckpointManager(
         state, str(folder / "checkpoints"), max_to_keep=3
@@ -306,7 +307,6 @@ def train(
     )
     if not run.finished:
         pictures, _ = data.load_mnist(f"train[:{settings.pictures}]", data_dir)
-        judge = load_judge(data_dir=data_dir) if settings.judged else None
         run = play(run, settings, data.prepare_all(pictures), step, manager, judge)
     finish(run, state)
     return run

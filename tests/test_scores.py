@@ -4,7 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from test_training import SMALL
+from tensorflow import keras
+from test_training import SMALL, contents
 
 from mnistgan import scores, training
 from mnistgan.drawing import load_generator
@@ -77,6 +78,19 @@ def broken_after(training, steps):
                 yield batch
 
     return Deck
+
+
+def test_a_judge_that_is_trained_first_changes_nothing(kept, tmp_path, monkeypatch):
+    unjudged = dataclasses.replace(SMALL, epochs=1, seed=1)
+    training.train(unjudged, tmp_path / "unjudged")
+
+    def load_judge(**_):
+        keras.utils.set_random_seed(99)  # as training a judge does
+        return "the judge"
+
+    monkeypatch.setattr(training, "load_judge", load_judge)
+    training.train(dataclasses.replace(unjudged, judged=50), tmp_path / "judged")
+    assert contents(tmp_path / "judged") == contents(tmp_path / "unjudged")
 
 
 HEALTHY = {"d_real": 0.6, "d_fake": 0.4}

@@ -1,6 +1,7 @@
 """Settings, presets and the machine; and the command line that speaks of them."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 
@@ -62,6 +63,7 @@ def test_settings_cannot_be_changed_by_accident():
         ("batch_size", -64),
         ("pictures", 60_001),
         ("pictures", 10),
+        ("judged", 5),
         ("seed", -1),
         ("seed", 2**31),
         ("fog", -0.1),
@@ -99,10 +101,15 @@ def test_importing_tensorflow_first_is_warned_of_once(monkeypatch, switch, warni
     assert result.stderr.count("imported before mnistgan") == warnings
 
 
-def test_onednn_is_switched_on(monkeypatch):
-    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
-    result = run("import mnistgan, os; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])")
-    assert result.stdout.strip() == "1"
+def test_the_fast_settings_are_there_before_tensorflow_unless_set(monkeypatch):
+    names = "TF_ENABLE_ONEDNN_OPTS TF_NUM_INTEROP_THREADS TF_NUM_INTRAOP_THREADS"
+    for name in names.split():
+        monkeypatch.delenv(name, raising=False)
+    code = f"import mnistgan, os; print(*map(os.environ.get, {names.split()}))"
+    cores = str(max(1, os.cpu_count() // 2))
+    assert run(code).stdout.split() == ["1", "2", cores]
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "7")
+    assert run(code).stdout.split() == ["1", "2", "7"]
 
 
 def test_loading_tensorflow_is_silent():
@@ -133,7 +140,7 @@ def test_the_command_line_prints_settings(capsys):
     assert "epochs" in text and "20" in text and "0.25" in text
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["draw"], ["settings"]])
+@pytest.mark.parametrize("command", [[], ["train"], ["draw"], ["judge"], ["settings"]])
 def test_help_explains_every_command(command, capsys):
     with pytest.raises(SystemExit) as stopped:
         main([*command, "--help"])
@@ -145,6 +152,7 @@ def test_help_explains_every_command(command, capsys):
     "arguments, said",
     [
         (["draw", "--model=none.keras", "--out=x.png"], "no file none.keras"),
+        (["judge", "--model=none.keras"], "no file none.keras"),
         (
             ["draw", "--model=none.keras", "--out=x.txt"],
             "x.txt must end in .png or .npy",
