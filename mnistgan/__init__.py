@@ -2,9 +2,7 @@
 
 Import this package before TensorFlow. It switches on oneDNN, Intel's open library of
 fast layers, which TensorFlow leaves off on most laptops and reads only once, while it
-loads. On such a processor that doubles the speed of training. And it lets two layers be
-calculated side by side, each on half of the cores, instead of one layer on all of them:
-small layers do not gain much from more cores (10 to 15% on two cores: `make bench`).
+loads. On such a processor that doubles the speed of training.
 """
 
 import os
@@ -23,8 +21,6 @@ if "tensorflow" in sys.modules:
             stacklevel=2,
         )
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides "no CUDA found" and the like
 
 from mnistgan.machine import check_machine

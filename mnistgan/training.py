@@ -196,7 +196,9 @@ def play(run, settings, images, take_step, manager, judge) -> Run:
     begun = saved_at - float(state.seconds)
     if step == 0:
         preview(run.folder, step, state)
-    bar = tqdm(total=run.total_steps, initial=step, unit="step")
+    # Not more often than once a second: a notebook that is run by a program may lose
+    # messages when a cell sends more than a thousand.
+    bar = tqdm(total=run.total_steps, initial=step, unit="step", mininterval=1)
     with bar, ctrl_c_asks() as asked:
         for batch in remaining_batches(images, settings, step):
             recent.append(take_step(batch))
@@ -213,7 +215,8 @@ def play(run, settings, images, take_step, manager, judge) -> Run:
             bar.set_description(
                 f"Epoch {diary[-1]['epoch']} of {settings.epochs}", False
             )
-            bar.set_postfix({name: f"{diary[-1][name]:.2f}" for name in COLUMNS[2:]})
+            shown = {name: f"{diary[-1][name]:.2f}" for name in COLUMNS[2:]}
+            bar.set_postfix(shown, refresh=False)
             waited = time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
             if waited or asked.is_set() or step % per_epoch == 0:
                 write_diary(run.folder, diary)  # first: surplus rows are left out later

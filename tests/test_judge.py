@@ -125,7 +125,7 @@ def test_the_command_line_writes_a_stable_table(
     fields = [field.name for field in dataclasses.fields(judge.Score)]
     for row in told["rows"].values():
         assert list(row) == fields
-    assert told["rows"]["real"]["confident"] > 0.9 > told["rows"]["drawn"]["confident"]
+    assert told["rows"]["real"]["frechet"] < told["rows"]["drawn"]["frechet"]
 
 
 def test_a_count_out_of_range_is_named(tmp_path, capsys):

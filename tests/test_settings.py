@@ -1,7 +1,6 @@
 """Settings, presets and the machine; and the command line that speaks of them."""
 
 import dataclasses
-import os
 import subprocess
 import sys
 
@@ -101,15 +100,10 @@ def test_importing_tensorflow_first_is_warned_of_once(monkeypatch, switch, warni
     assert result.stderr.count("imported before mnistgan") == warnings
 
 
-def test_the_fast_settings_are_there_before_tensorflow_unless_set(monkeypatch):
-    names = "TF_ENABLE_ONEDNN_OPTS TF_NUM_INTEROP_THREADS TF_NUM_INTRAOP_THREADS"
-    for name in names.split():
-        monkeypatch.delenv(name, raising=False)
-    code = f"import mnistgan, os; print(*map(os.environ.get, {names.split()}))"
-    cores = str(max(1, os.cpu_count() // 2))
-    assert run(code).stdout.split() == ["1", "2", cores]
-    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "7")
-    assert run(code).stdout.split() == ["1", "2", "7"]
+def test_onednn_is_switched_on(monkeypatch):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    result = run("import mnistgan, os; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])")
+    assert result.stdout.strip() == "1"
 
 
 def test_loading_tensorflow_is_silent():
