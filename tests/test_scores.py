@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from tensorflow import keras
-from test_training import SMALL, contents
+from test_training import SMALL
 
 from mnistgan import scores, training
 from mnistgan.drawing import load_generator
@@ -80,17 +80,31 @@ def broken_after(training, steps):
     return Deck
 
 
-def test_a_judge_that_is_trained_first_changes_nothing(kept, tmp_path, monkeypatch):
-    unjudged = dataclasses.replace(SMALL, epochs=1, seed=1)
-    training.train(unjudged, tmp_path / "unjudged")
+def test_a_judge_that_is_trained_first_does_not_shuffle_the_pictures(
+    kept, tmp_path, monkeypatch
+):
+    whole, seen = training.make_whole_step, []
+
+    def make_watched_step(*args):
+        step = whole(*args)
+
+        def watched(batch):
+            seen[-1].append(batch.numpy())
+            return step(batch)
+
+        return watched
 
     def load_judge(**_):
         keras.utils.set_random_seed(99)  # as training a judge does
         return "the judge"
 
+    monkeypatch.setattr(training, "make_whole_step", make_watched_step)
     monkeypatch.setattr(training, "load_judge", load_judge)
-    training.train(dataclasses.replace(unjudged, judged=50), tmp_path / "judged")
-    assert contents(tmp_path / "judged") == contents(tmp_path / "unjudged")
+    for judged in (0, 50):
+        seen.append([])
+        settings = dataclasses.replace(SMALL, epochs=1, seed=1, judged=judged)
+        training.train(settings, tmp_path / f"judged-{judged}")
+    assert np.array_equal(*seen)
 
 
 HEALTHY = {"d_real": 0.6, "d_fake": 0.4}
