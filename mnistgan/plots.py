@@ -189,7 +189,7 @@ def plot_scores(rows: Sequence[dict[str, float]]) -> Figure:
             minutes, [row[name] for row in rows], line, color=colour, label=name
         )
     shares.set_ylim(0, 1)
-    shares.set_title("Higher is better")
+    shares.set_title("Confidence and coverage")
     shares.legend()
     distance.plot(minutes, [row["frechet"] for row in rows], "o-", color=BLUE)
     distance.set_yscale("log")
