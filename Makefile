@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 FIRST := /lab/tree/notebooks/00_pick_a_project.ipynb
 
-.PHONY: help digits test lab clean pins mirrors badges bench pictures
+.PHONY: help digits test lab clean pins mirrors badges bench robot pictures
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,9 +37,18 @@ mirrors: $(READY) ## copy the taught functions from the package into their noteb
 badges: $(READY) ## write the course's address everywhere: make badges REPO=owner/name
 	$(BIN)/python tests/course.py badges $(REPO)
 
-bench: $(READY) ## how fast is our training step, beside PyTorch's?
+bench: $(READY) ## how fast is the step, how good the drawings, beside others? (an hour)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python tests/benchmark.py
+	$(BIN)/python tests/peers.py
+
+robot: $(READY) ## train the robot that comes with the course again, and judge it
+	rm -rf runs/pretrained
+	$(BIN)/python -m mnistgan train --preset full --seed 0 --out runs/pretrained
+	cp runs/pretrained/generator.keras mnistgan/pretrained/digits.keras
+	cp runs/pretrained/settings.json mnistgan/pretrained/digits.settings.json
+	$(BIN)/python -m mnistgan judge --model mnistgan/pretrained/digits.keras \
+	  --json mnistgan/pretrained/digits.json
 
 pictures: $(READY) ## make the pictures in images/ again
 	$(BIN)/python images/make.py

@@ -1,9 +1,12 @@
 """How fast is our training step? Beside PyTorch's, on one machine, in one run.
 
 `make bench` runs it. Both frameworks train the same DCGAN (same layers, widths, batch,
-Adam, fog) on the same digits. They take turns, each in a process of its own, so that
-neither disturbs the other; medians are printed. PyTorch runs in its fastest layout for
-such networks, channels_last.
+Adam, fog) on the same digits: once by the same calculation, once with the third look of
+the discriminator that PyTorch's own DCGAN example takes. They take turns, each in a
+process of its own, so that neither disturbs the other; medians are printed. PyTorch
+runs in its fastest layout for such networks, channels_last. Then: what a step costs
+when the networks are wider, the batches larger, or the cores fewer; and how much of the
+time of a whole run is spent outside the step. All tables are Markdown.
 """
 
 import json
@@ -12,10 +15,13 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 TURNS = 3
 WARM_UP, STEPS = 10, 100
+WIDE = {"generator_width": 32, "discriminator_width": 32}
+NARROW = {"generator_width": 8, "discriminator_width": 8}
 
 
 def measure(step, batches):
@@ -30,20 +36,20 @@ def measure(step, batches):
     return {"images/s": STEPS * len(batches[0]) / seconds, "GB": peak}
 
 
-def digits():
+def digits(changes):
     """Sixteen batches of real digits, uint8, and the settings they are for."""
     from mnistgan import data, settings
 
-    chosen = settings.choose_settings("laptop")
+    chosen = settings.choose_settings("laptop", **changes)
     album = data.prepare_all(data.load_mnist(f"train[:{16 * chosen.batch_size}]")[0])
     return list(data.make_dataset(album, chosen.batch_size, seed=0)), chosen
 
 
-def run_tensorflow():
-    """Our own step, with our own settings."""
+def run_tensorflow(**changes):
+    """Our own step, with our own settings, and how much of the peak it uses."""
     from mnistgan import training
 
-    batches, chosen = digits()
+    batches, chosen = digits(changes)
     state = training.new_state(chosen)
     step = training.make_train_step(
         state.generator,
@@ -51,7 +57,75 @@ def run_tensorflow():
         state.generator_optimizer,
         state.discriminator_optimizer,
     )
-    return measure(lambda batch: float(step(batch)[0]), batches)
+    found = measure(lambda batch: float(step(batch)[0]), batches)
+    flop = step_flop(state.generator, state.discriminator)
+    return {**found, "peak share": found["images/s"] * flop / matrix_peak()}
+
+
+def layer_flop(layer):
+    """Multiplications and additions of one layer for one picture, forwards."""
+    if not hasattr(layer, "kernel"):
+        return 0
+    places = 1
+    if len(layer.kernel.shape) == 4:
+        turned = "Transpose" in type(layer).__name__
+        _, height, width, _ = (layer.input if turned else layer.output).shape
+        places = height * width
+    return 2 * places * int(layer.kernel.value.shape.num_elements())
+
+
+def step_flop(generator, discriminator):
+    """What one picture costs in one training step, counted: convolutions and dense.
+
+    A layer costs the same forwards, for its input's gradient, and for its weights'. No
+    gradient of noise or of real pictures is needed. The discriminator looks twice; its
+    look at the drawn picture is also followed back for the generator.
+    """
+    g, d = (
+        [f for f in map(layer_flop, m.layers) if f] for m in (generator, discriminator)
+    )
+    return 3 * sum(g) - g[0] + (3 + 4) * sum(d) - 2 * d[0]
+
+
+def matrix_peak(size=2048):
+    """FLOP per second of a product of two large matrices: the best of ten."""
+    import tensorflow as tf
+
+    table = tf.random.normal((size, size))
+    times = []
+    for _ in range(10):
+        start = time.perf_counter()
+        tf.matmul(table, table).numpy()
+        times.append(time.perf_counter() - start)
+    return 2 * size**3 / min(times)
+
+
+def run_whole():
+    """The share of a whole run, without its start, that is not spent in the step."""
+    from mnistgan import training
+    from mnistgan.settings import choose_settings
+
+    spent, make = [], training.make_whole_step
+
+    def make_timed_step(*args):
+        step = make(*args)
+
+        def timed(batch):
+            start = time.perf_counter()
+            results = step(batch)
+            float(results[0])
+            spent.append((start, time.perf_counter()))
+            return results
+
+        return timed
+
+    training.make_whole_step = make_timed_step
+    settings = choose_settings("laptop", epochs=2, pictures=32_000)
+    with tempfile.TemporaryDirectory() as folder:
+        training.train(settings, folder)
+        over = time.perf_counter()
+    inside = sum(end - start for start, end in spent[1:])  # the first one compiles
+    return {"outside": 1 - inside / (over - spent[0][1])}
 
 
 def torch_networks(chosen):
@@ -84,12 +158,15 @@ def torch_networks(chosen):
     return nn.Sequential(*painter), nn.Sequential(*judge)
 
 
-def run_pytorch():
-    """The same step in PyTorch."""
+def run_pytorch(again=False, **changes):
+    """The same step in PyTorch; or, as its own example does, with one more look.
+
+    There, the detective looks at the drawings `again` after it has learned.
+    """
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
-    batches, chosen = digits()
+    batches, chosen = digits(changes)
     batches = [torch.from_numpy(batch.numpy()).permute(0, 3, 1, 2) for batch in batches]
     layout = {"memory_format": torch.channels_last}
     generator, discriminator = (net.to(**layout) for net in torch_networks(chosen))
@@ -101,38 +178,93 @@ def run_pytorch():
         real = (batch.float() / 127.5 - 1).contiguous(**layout)
         fake = generator(torch.randn(len(batch), chosen.noise_dim))
         ones, zeros = torch.ones(len(batch), 1), torch.zeros(len(batch), 1)
-        real_logits, fake_logits = discriminator(real), discriminator(fake.detach())
+        real_logits, fake_logits = discriminator(real), discriminator(fake)
         d_loss = cross_entropy(real_logits, ones) + cross_entropy(fake_logits, zeros)
-        d_adam.zero_grad()
-        d_loss.backward()
-        d_adam.step()
-        g_adam.zero_grad()
-        cross_entropy(discriminator(fake), ones).backward()
+        set_gradients(discriminator, d_loss)
+        if again:
+            d_adam.step()
+            fake_logits = discriminator(fake)
+        set_gradients(generator, cross_entropy(fake_logits, ones))
         g_adam.step()
+        if not again:
+            d_adam.step()
         return d_loss.item()
+
+    def set_gradients(network, loss):
+        weights = list(network.parameters())
+        slopes = torch.autograd.grad(loss, weights, retain_graph=True)
+        for weight, slope in zip(weights, slopes, strict=True):
+            weight.grad = slope
 
     return measure(step, batches)
 
 
-def main():
-    """Lets both take turns and prints the medians and their ratio."""
-    results = {"tensorflow": [], "pytorch": []}
+def run(who, cores=None, environment=None, **changes):
+    """Runs one of the workers in a process of its own, on some or all of the cores."""
+    command = [sys.executable, __file__, who, json.dumps(changes)]
+    if cores:
+        command = ["taskset", "-c", f"0-{cores - 1}", *command]
+    environment = {**os.environ, **(environment or {})}
+    return json.loads(subprocess.check_output(command, text=True, env=environment))
+
+
+def compare():
+    """Ours, ours as TensorFlow is installed, and PyTorch's, by turns."""
+    racers = {
+        "ours": {"who": "tensorflow"},
+        "ours, oneDNN off": {
+            "who": "tensorflow",
+            "environment": {"TF_ENABLE_ONEDNN_OPTS": "0"},
+        },
+        "PyTorch, channels_last": {"who": "pytorch"},
+        "PyTorch, looking again": {"who": "pytorch", "again": True},
+    }
+    results = {name: [] for name in racers}
     for _ in range(TURNS):
-        for name, rows in results.items():
-            command = [sys.executable, __file__, name]
-            rows.append(json.loads(subprocess.check_output(command, text=True)))
-    speeds = {}
+        for name, racer in racers.items():
+            results[name].append(run(**racer))
+    speeds = {
+        name: statistics.median(row["images/s"] for row in rows)
+        for name, rows in results.items()
+    }
+    print("| step | images/s | ours is | memory peak |\n|---|---|---|---|")
     for name, rows in results.items():
-        speeds[name] = statistics.median(row["images/s"] for row in rows)
         peak = max(row["GB"] for row in rows)
-        print(f"{name:10} {speeds[name]:6.0f} images/s, memory peak {peak:.2f} GB")
-    ratio = speeds["tensorflow"] / speeds["pytorch"]
-    print(f"ratio      {ratio:6.2f}, on {os.cpu_count()} cores")
+        ratio = speeds["ours"] / speeds[name]
+        print(f"| {name} | {speeds[name]:.0f} | {ratio:.2f} × | {peak:.2f} GB |")
+
+
+def costs():
+    """How a step's cost grows."""
+    print("\n| step | ms | images/s | share of the matrix peak |\n|---|---|---|---|")
+    for name, choice in {
+        "as it is": {},
+        "half as wide": NARROW,
+        "twice as wide": WIDE,
+        "batch 16": {"batch_size": 16},
+        "batch 32": {"batch_size": 32},
+        "batch 128": {"batch_size": 128},
+        "one core": {"cores": 1},
+    }.items():
+        found = run("tensorflow", **choice)
+        batch = choice.get("batch_size", 64)
+        speed = found["images/s"]
+        share = f"{found['peak share']:.0%}"
+        print(f"| {name} | {1000 * batch / speed:.0f} | {speed:.0f} | {share} |")
+
+
+def main():
+    """Prints both tables, and the share of a run that is spent outside the step."""
+    print(f"{os.cpu_count()} cores\n")
+    compare()
+    costs()
+    print(f"\nOutside the step: {run('whole')['outside']:.1%} of a run")
 
 
 if __name__ == "__main__":
-    workers = {"tensorflow": run_tensorflow, "pytorch": run_pytorch}
+    workers = {"tensorflow": run_tensorflow, "pytorch": run_pytorch, "whole": run_whole}
     if sys.argv[1:]:
-        print(json.dumps(workers[sys.argv[1]]()))
+        who, changes = sys.argv[1:]
+        print(json.dumps(workers[who](**json.loads(changes))))
     else:
         main()
