@@ -1,5 +1,9 @@
-"""Makes every picture in this folder: `make digits`, then `make pictures`."""
+"""Makes the pictures in this folder: `make digits robot`, then `make pictures`.
 
+Only quality.png is made elsewhere, by `make bench`.
+"""
+
+import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -13,7 +17,7 @@ machine.load_tensorflow()
 from mnistgan import data, judge, measures, plots  # noqa: E402 -- after TensorFlow was loaded quietly
 from mnistgan.drawing import draw, load_generator, make_noise, walk  # noqa: E402
 from mnistgan.runs import read_diary  # noqa: E402
-from mnistgan.settings import runs_folder  # noqa: E402
+from mnistgan.settings import Settings, runs_folder  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 RUN = runs_folder() / "digits"
@@ -126,21 +130,17 @@ def judged(drawings):
     """What the judge is surest of, what puzzles it, and the nearest real digits."""
     found = judge.read(judge.load_judge().network, drawings)[1].max(axis=1).argsort()
     album = judge.load_album("train")
-    some = judge.shrink(drawings[:24])
-    which, _ = measures.nearest(some.reshape(24, -1), album)
+    some = judge.shrink(drawings[:12])
+    which, _ = measures.nearest(some.reshape(12, -1), album)
     twins = album[which].reshape(some.shape)
-    pairs = [data.to_uint8(part) for part in (some[:12], twins[:12])]
-    pairs += [data.to_uint8(part) for part in (some[12:], twins[12:])]
     rows = {
         "Surest": drawings[found[-24:]],
         "Most puzzled": drawings[found[:24]],
-        "Drawn, and under each the nearest of 60,000 real digits": np.concatenate(
-            pairs
-        ),
+        "Drawn (above), and the nearest of 60,000 real digits (below)": data.to_uint8(
+            np.concatenate([some, twins])
+        ).numpy(),
     }
-    figure, places = plt.subplots(
-        3, 1, figsize=(8, 6.4), layout="constrained", height_ratios=[1, 1, 2]
-    )
+    figure, places = plt.subplots(3, 1, figsize=(8, 5), layout="constrained")
     for axes, (title, images) in zip(places, rows.items(), strict=True):
         axes.imshow(plots.tile(images, columns=12), cmap="gray", vmin=0, vmax=255)
         axes.set_title(title, fontsize=11)
@@ -150,12 +150,28 @@ def judged(drawings):
     light.save(HERE / "judged.png", optimize=True)
 
 
+def rounds(run, epochs=(1, 5, 10, 20)):
+    """The same 16 noises after some epochs of a run with a preview for each."""
+    settings = Settings(**json.loads((run / "settings.json").read_text()))
+    figure, places = plt.subplots(1, len(epochs), figsize=(10, 2.8))
+    for axes, epoch in zip(places, epochs, strict=True):
+        step = epoch * settings.steps_per_epoch
+        preview = Image.open(run / "previews" / f"step_{step:06}.png")
+        axes.imshow(preview.crop((0, 0, 262, 262)), cmap="gray")
+        axes.set_title(f"after epoch {epoch}")
+        axes.set_axis_off()
+    figure.tight_layout()
+    plots.save_figure(figure, HERE / "rounds.png")
+    light = Image.open(HERE / "rounds.png").convert("L").quantize(16)
+    light.save(HERE / "rounds.png", optimize=True)
+
+
 def film():
     """The previews of the run, small enough for a web page."""
     frames = [Image.open(path) for path in sorted((RUN / "previews").glob("*.png"))]
     chosen = [frames[i] for i in np.linspace(0, len(frames) - 1, 13).astype(int)]
     small = [
-        frame.crop((0, 0, 262, 262)).resize((256, 256)).quantize(8) for frame in chosen
+        frame.crop((0, 0, 262, 262)).resize((224, 224)).quantize(8) for frame in chosen
     ]
     plots.save_film(small, HERE / "progress.gif")
 
@@ -165,7 +181,7 @@ if __name__ == "__main__":
     noise = make_noise(generator, 64, seed=0)
     drawings = draw(generator, noise)
     digits, labels = data.load_mnist("test")
-    gan(digits[labels == 3][0], drawings[0])
+    gan(data.prepare_all(digits[labels == 3][:1])[0], drawings[0])
     layers()
     prepare(digits[labels == 5][0])
     grid = Image.fromarray(plots.tile(drawings)).resize(
@@ -179,3 +195,4 @@ if __name__ == "__main__":
     plots.save_figure(plots.plot_losses(read_diary(RUN)), HERE / "losses.png")
     judged(draw(generator, make_noise(generator, 2000, seed=1)))
     film()
+    rounds(runs_folder() / "pretrained")

@@ -9,10 +9,12 @@ from typing import Any
 from mnistgan.machine import has_gpu, likes_bfloat16
 
 PRESETS = {
-    "quick": {"epochs": 2, "previews": 6},
+    "quick": {"epochs": 2, "batch_size": 32, "previews": 6},
     "laptop": {"epochs": 6, "previews": 2},
     "full": {"epochs": 20, "previews": 1, "judged": 1000},
 }
+
+EARLY = (25, 50, 100, 200, 400)  # steps after which a preview is drawn, too
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Settings:
         beta_1: Adam's momentum, for both (0.5: Radford et al. 2016, section 4).
         final_rate: What is left of both learning rates at the end, as a share; they
             fall in a straight line.
-        previews: Preview grids in each epoch, the last one at its end.
+        previews: Preview grids in each epoch, the last one at its end. A few early ones
+            come on top, while the drawings change fastest.
         judged: Drawings that the judge scores at each preview; 0 for no judge.
         seed: Starts every random choice: weights, order of the pictures, noise.
         mixed_precision: Calculate in bfloat16 where it is safe; for GPUs that like it.
@@ -43,7 +46,7 @@ class Settings:
     preset: str = "laptop"
     epochs: int = 6
     pictures: int = 60_000
-    batch_size: int = 32
+    batch_size: int = 64
     noise_dim: int = 32
     generator_width: int = 16
     discriminator_width: int = 16
@@ -97,7 +100,8 @@ class Settings:
 
     def previews_by(self, step: int) -> int:
         """How many preview grids are due in the first `step` steps."""
-        return step * self.previews // self.steps_per_epoch
+        regular = step * self.previews // self.steps_per_epoch
+        return regular + sum(step >= early for early in EARLY)
 
 
 def pick_preset(preset: str | None = None) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from mnistgan import data, files, plots, scores
 from mnistgan.data import to_float
-from mnistgan.drawing import draw, load_generator, make_noise
+from mnistgan.drawing import draw, make_noise
 from mnistgan.judge import load_judge
 from mnistgan.models import (
     build_discriminator,
@@ -206,8 +206,10 @@ def play(run, settings, images, take_step, manager, judge) -> Run:
             bar.update()
             if settings.previews_by(step) > settings.previews_by(step - 1):
                 preview(run.folder, step, state)
-                minutes = (time.monotonic() - begun) / 60
+                paused = time.monotonic()
+                minutes = (paused - begun) / 60
                 watch(run.folder, settings, state, judge, minutes, diary)
+                begun += time.monotonic() - paused  # judging is not training
             if step % per_epoch % STEPS_BETWEEN_ROWS:
                 continue
             diary.append(summary(step, per_epoch, recent))
@@ -313,22 +315,3 @@ def train(
         run = play(run, settings, data.prepare_all(pictures), step, manager, judge)
     finish(run, state)
     return run
-
-
-def trained_generator() -> keras.Model:
-    """Fetches the generator that you trained last, or trains the `quick` preset once.
-
-    Returns:
-        The newest `generator.keras` of any run in `runs_folder()`.
-
-    Raises:
-        OSError: There is none, and the data to train one cannot be fetched.
-    """
-    robots = runs_folder().glob("*/generator.keras")
-    if newest := max(robots, key=lambda path: path.stat().st_mtime, default=None):
-        print(f"Using your robot {newest}")
-        return load_generator(newest)
-    print("No trained robot yet, so the quick preset is trained once now.")
-    folder = runs_folder() / "lesson-quick"
-    train(choose_settings("quick"), folder)
-    return load_generator(folder / "generator.keras")

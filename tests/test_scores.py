@@ -1,6 +1,7 @@
 """Scores along the way: kept, resumed, and able to say what ails a run."""
 
 import dataclasses
+import time
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from mnistgan.drawing import load_generator
 from mnistgan.judge import Score
 
 JUDGED = dataclasses.replace(SMALL, judged=50)
-FRECHET = {40: 9.0, 80: 3.0, 120: 5.0}
+FRECHET = {25: 20.0, 40: 9.0, 50: 8.0, 80: 3.0, 100: 6.0, 120: 5.0}
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def kept(monkeypatch):
 
     def score(judge, images):
         assert judge == "the judge" and images.shape == (50, 64, 64, 1)
-        frechet = list(FRECHET.values())[len(seen) % 3]
+        frechet = list(FRECHET.values())[len(seen) % 6]
         seen.append(images)
         counts = (5,) * 10
         return Score(50, 0.9, frechet, 0.9, 0.9, 0.9, 0.8, counts, 0.0)
@@ -45,8 +46,22 @@ def test_a_judged_run_keeps_its_scores_and_its_best_robot(kept, tmp_path):
         noise = scores.make_noise(generator, 50, scores.SEED)
         return scores.draw(generator, noise)
 
-    assert np.array_equal(drawn_by("best.keras"), kept[1])
-    assert np.array_equal(drawn_by("generator.keras"), kept[2])
+    assert np.array_equal(drawn_by("best.keras"), kept[3])
+    assert np.array_equal(drawn_by("generator.keras"), kept[5])
+
+
+def test_judging_is_not_training_time(kept, tmp_path, monkeypatch):
+    quick = scores.score
+
+    def slow(judge, images):
+        time.sleep(0.7)
+        return quick(judge, images)
+
+    monkeypatch.setattr(scores, "score", slow)
+    start = time.monotonic()
+    training.train(JUDGED, tmp_path / "run")
+    whole = time.monotonic() - start
+    assert 60 * scores.read_scores(tmp_path / "run")[-1]["minutes"] < whole - 4.1
 
 
 def test_going_back_to_a_checkpoint_scores_no_step_twice(kept, tmp_path, monkeypatch):
@@ -57,9 +72,9 @@ def test_going_back_to_a_checkpoint_scores_no_step_twice(kept, tmp_path, monkeyp
             training.train(often, tmp_path / "run")
     assert scores.read_scores(tmp_path / "run")[-1]["step"] == 100
     training.train(often, tmp_path / "run")  # from the checkpoint at step 80
-    assert len(kept) == 7, "step 100 was judged twice"
+    assert len(kept) == 9, "only step 100 was judged twice"
     rows = scores.read_scores(tmp_path / "run")
-    assert [row["step"] for row in rows] == [20, 40, 60, 80, 100, 120]
+    assert [row["step"] for row in rows] == [20, 25, 40, 50, 60, 80, 100, 120]
 
 
 def broken_after(training, steps):

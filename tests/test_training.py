@@ -17,7 +17,7 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow import keras
 
-from mnistgan import checks, fetch, runs, training
+from mnistgan import checks, drawing, fetch, runs, training
 from mnistgan.drawing import draw, load_generator, make_noise
 from mnistgan.models import build_discriminator, build_generator
 from mnistgan.settings import Settings
@@ -126,7 +126,9 @@ def test_a_run_leaves_everything_that_people_keep(finished):
         "checkpoints",
         "previews",
     }
-    assert Image.open(finished.folder / "progress.gif").n_frames == 4
+    shown = {path.stem for path in (finished.folder / "previews").iterdir()}
+    assert shown == {f"step_{n:06}" for n in (0, 25, 40, 50, 80, 100, 120)}
+    assert Image.open(finished.folder / "progress.gif").n_frames == len(shown)
     assert json.loads((finished.folder / "settings.json").read_text())["epochs"] == 3
     assert [row["step"] for row in finished.diary] == [25, 40, 65, 80, 105, 120]
     assert runs.read_diary(finished.folder) == finished.diary
@@ -251,20 +253,21 @@ def test_a_collapsed_generator_is_noticed():
         checks.draws_digits(keras.Model(digit, same))
 
 
-def test_the_newest_robot_is_found(finished, monkeypatch, capsys):
+def test_your_newest_robot_is_preferred(finished, monkeypatch, capsys):
     monkeypatch.setenv("MNISTGAN_RUNS", str(finished.folder.parent))
-    generator = training.trained_generator()
+    generator = drawing.trained_generator()
     assert str(Path("whole") / "generator.keras") in capsys.readouterr().out
     assert generator.input_shape == (None, 8)
 
 
-def test_a_robot_is_trained_when_there_is_none(tmp_path, monkeypatch, capsys):
+def test_a_robot_that_was_stopped_half_way_is_not_preferred(
+    finished, tmp_path, monkeypatch
+):
+    shutil.copytree(finished.folder, tmp_path / "whole")
     monkeypatch.setenv("MNISTGAN_RUNS", str(tmp_path))
-    monkeypatch.setattr(training, "choose_settings", lambda preset: SMALL)
-    assert training.trained_generator().input_shape == (None, 8)
-    assert "trained once" in capsys.readouterr().out
-    training.trained_generator()
-    assert "Using your robot" in capsys.readouterr().out
+    assert drawing.newest_model() == tmp_path / "whole" / "generator.keras"
+    runs.write_diary(tmp_path / "whole", finished.diary[:-1])
+    assert drawing.newest_model() == drawing.PRETRAINED
 
 
 def test_the_average_spans_the_last_steps():
