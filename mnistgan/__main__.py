@@ -56,13 +56,14 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--data-dir", type=Path, metavar="DIR", help="for data sets")
     add("settings", "print what training would use, and why", [choices])
     draw = add("draw", "draw new digits with a trained generator", [])
-    draw.add_argument("--model", type=Path, required=True, help="a .keras file")
+    own = "a .keras file; default: the newest in runs/, or else the course's own"
+    draw.add_argument("--model", type=Path, help=own)
     draw.add_argument("--count", type=int, default=64, help="default: 64")
     draw.add_argument("--seed", type=int, default=0, help="default: 0")
     kinds = ".png for a grid, .npy for an array: uint8, (COUNT, 64, 64, 1)"
     draw.add_argument("--out", type=Path, required=True, metavar="FILE", help=kinds)
     judge = add("judge", "say in numbers how good a generator's digits are", [])
-    judge.add_argument("--model", type=Path, required=True, help="a .keras file")
+    judge.add_argument("--model", type=Path, help=own)
     judge.add_argument("--count", type=int, default=10_000, help="default: 10000")
     judge.add_argument("--seed", type=int, default=0, help="default: 0")
     judge.add_argument("--data-dir", type=Path, metavar="DIR", help="for data sets")
@@ -100,7 +101,8 @@ def train(options: argparse.Namespace) -> int:
         best = scores.best_score(known)
         print(
             f"Its best moment, kept in {folder / 'best.keras'}: step {best['step']}, "
-            f"Fréchet distance {best['frechet']:.2f}, coverage {best['coverage']:.2f}."
+            f"Fréchet distance {best['frechet']:.2f}, coverage {best['coverage']:.2f}, "
+            f"of {settings.judged} drawings."
         )
     print("Look for ten kinds of digits, no two alike: nobody ever wrote any of them.")
     return 0
@@ -120,7 +122,8 @@ def draw(options: argparse.Namespace) -> int:
     load_tensorflow()  # quietly, before the modules below load it
     from mnistgan import drawing, plots
 
-    generator = drawing.load_generator(options.model)
+    model = options.model or drawing.newest_model()
+    generator = drawing.load_generator(model)
     noise = drawing.make_noise(generator, options.count, options.seed)
     pictures = drawing.draw(generator, noise)
     if options.out.suffix == ".png":
@@ -128,7 +131,7 @@ def draw(options: argparse.Namespace) -> int:
     else:
         with files.whole(options.out) as aside:
             np.save(aside, pictures)
-    print(f"Drew {options.count} digits: {options.out}")
+    print(f"{model} drew {options.count} digits: {options.out}")
     return 0
 
 
@@ -137,8 +140,10 @@ def judge(options: argparse.Namespace) -> int:
     load_tensorflow()
     from mnistgan import drawing, judge
 
-    generator = drawing.load_generator(options.model)
+    model = options.model or drawing.newest_model()
+    generator = drawing.load_generator(model)
     the_judge = judge.load_judge(data_dir=options.data_dir)
+    print(f"Judging {model}.")
     print(f"The judge names {the_judge.accuracy:.2%} of the test digits rightly.")
     rows = judge.compare(
         the_judge, generator, options.count, options.seed, options.data_dir
@@ -148,9 +153,7 @@ def judge(options: argparse.Namespace) -> int:
     print("drawn digits: " + ", ".join(f"{count} × {digit}" for digit, count in counts))
     if options.json:
         with files.whole(options.json) as aside:
-            aside.write_text(
-                judge.to_json(options.model, options.seed, the_judge, rows)
-            )
+            aside.write_text(judge.to_json(model, options.seed, the_judge, rows))
     return 0
 
 

@@ -8,8 +8,33 @@ import tensorflow as tf
 from tensorflow import keras
 
 from mnistgan.data import to_uint8
+from mnistgan.runs import is_finished
+from mnistgan.settings import runs_folder
 
 DRAWN_AT_ONCE = 500
+PRETRAINED = Path(__file__).parent / "pretrained" / "digits.keras"
+
+
+def newest_model() -> Path:
+    """Finds the generator that you trained last, or else the course's own.
+
+    Returns:
+        The newest `generator.keras` of any finished run in `runs_folder()`. Without
+        one, that of the course; `README.md` beside it says how it was made.
+    """
+    robots = runs_folder().glob("*/generator.keras")
+    own = [path for path in robots if is_finished(path.parent)]
+    return max(own, key=lambda path: path.stat().st_mtime, default=PRETRAINED)
+
+
+def trained_generator() -> keras.Model:
+    """Loads a generator that can draw, and says which: see `newest_model`."""
+    path = newest_model()
+    if path == PRETRAINED:
+        print("No robot of your own yet: using the one that comes with the course.")
+    else:
+        print(f"Using your own robot: {path}")
+    return load_generator(path)
 
 
 def load_generator(path: str | os.PathLike) -> keras.Model:

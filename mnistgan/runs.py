@@ -66,6 +66,15 @@ def claim_folder(folder: Path, settings: Settings) -> None:
         )
 
 
+def is_finished(folder: Path) -> bool:
+    """Whether the run in a folder was trained to its end."""
+    try:
+        settings = Settings(**json.loads((folder / "settings.json").read_text()))
+        return read_diary(folder)[-1]["step"] == settings.total_steps
+    except (OSError, ValueError, TypeError, LookupError):
+        return False  # no run, or one whose notes cannot be read
+
+
 def read_diary(folder: str | os.PathLike, last_step: int | None = None) -> list[dict]:
     """Reads a run's training diary.
 

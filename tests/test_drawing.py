@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from mnistgan import files, plots
+from mnistgan import checks, drawing, files, plots
 from mnistgan.drawing import draw, load_generator, make_noise, walk
 from mnistgan.models import build_discriminator, build_generator
 
@@ -74,6 +74,16 @@ def test_what_is_not_a_generator_is_named(tmp_path):
     build_discriminator(2).save(tmp_path / "detective.keras")
     with pytest.raises(ValueError, match=r"detective\.keras is not a generator"):
         load_generator(tmp_path / "detective.keras")
+
+
+def test_without_a_robot_of_your_own_the_pretrained_one_draws(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("MNISTGAN_RUNS", str(tmp_path))
+    assert drawing.PRETRAINED.stat().st_size <= 2_000_000
+    generator = drawing.trained_generator()
+    assert "comes with the course" in capsys.readouterr().out
+    checks.draws_digits(generator)
 
 
 def test_a_grid_is_filled_row_by_row():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mnistgan import __main__ as command_line
-from mnistgan import data, judge
+from mnistgan import data, drawing, judge
 from mnistgan.models import build_generator
 
 
@@ -70,6 +70,21 @@ def test_copies_are_noticed(train_set):
     assert judge.copied_share(train_set[0][:300], album, limit) == 1
     others = data.prepare_all(data.load_mnist("test[500:1000]")[0])
     assert judge.copied_share(others, album, limit) < 0.05
+
+
+def test_the_pretrained_robot_is_as_good_as_its_card_says(real_judge):
+    folder = drawing.PRETRAINED.parent
+    told = json.loads((folder / "digits.json").read_text())["rows"]["drawn"]
+    generator = drawing.load_generator(drawing.PRETRAINED)
+    noise = drawing.make_noise(generator, 2000, seed=0)
+    found = judge.score(real_judge, drawing.draw(generator, noise))
+    assert found.confident == pytest.approx(told["confident"], abs=0.03)
+    assert found.precision == pytest.approx(told["precision"], abs=0.04)
+    assert found.coverage == pytest.approx(told["coverage"], abs=0.04)
+    assert found.frechet < 3 * told["frechet"]  # fewer pictures: farther by chance
+    rows = json.loads((folder / "digits.json").read_text())["rows"]
+    table = judge.table({name: judge.Score(**row) for name, row in rows.items()})
+    assert table in (folder / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
