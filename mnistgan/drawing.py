@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from mnistgan import layers  # noqa: F401 (which generators are made of)
 from mnistgan.data import to_uint8
 from mnistgan.runs import is_finished
 from mnistgan.settings import runs_folder

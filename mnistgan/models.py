@@ -10,6 +10,8 @@ import tensorflow as tf
 from tensorflow import keras
 from tensorflow.keras import layers
 
+from mnistgan.layers import BatchNorm, Fog
+
 
 def build_generator(noise_dim: int = 32, width: int = 16) -> keras.Model:
     """Builds the artist: noise in, picture out.
@@ -30,12 +32,12 @@ def build_generator(noise_dim: int = 32, width: int = 16) -> keras.Model:
     x = noise = keras.Input((noise_dim,))
     for size in (128, 4 * 4 * 8 * width):
         x = layers.Dense(size, use_bias=False, **start)(x)
-        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = BatchNorm(momentum=0.9)(x)
         x = layers.ReLU()(x)
     x = layers.Reshape((4, 4, 8 * width))(x)  # (4, 4, 128) when width is 16
     for channels in (4 * width, 2 * width, width):
         x = layers.Conv2DTranspose(channels, 4, 2, "same", use_bias=False, **start)(x)
-        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = BatchNorm(momentum=0.9)(x)
         x = layers.ReLU()(x)  # in the end (32, 32, 16)
     x = layers.Conv2DTranspose(1, 4, 2, "same", **start)(x)
     images = layers.Activation("tanh", dtype="float32")(x)  # (64, 64, 1)
@@ -63,16 +65,19 @@ def build_discriminator(width: int = 16, fog: float = 0.5) -> keras.Model:
     """
     start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
     images = keras.Input((64, 64, 1))
-    x = layers.GaussianNoise(fog)(images)
-    x = layers.Conv2D(width, 8, 4, "same", **start)(x)  # (16, 16, 16) when width is 16
+    x = Fog(fog)(images)
+    x = layers.Reshape((16, 4, 16, 4))(x)  # rows and columns of tiles, 4×4 pixels each
+    x = layers.Permute((1, 3, 2, 4))(x)
+    x = layers.Reshape((16, 16, 16))(x)  # 16×16 tiles; a tile is now 16 numbers deep
+    x = layers.Conv2D(width, 2, padding="same", **start)(x)  # each with its neighbours
     x = layers.LeakyReLU(negative_slope=0.2)(x)
     for channels in (4 * width, 8 * width):  # (8, 8, 64), then (4, 4, 128)
         x = layers.Conv2D(channels, 4, 2, "same", use_bias=False, **start)(x)
-        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = BatchNorm(momentum=0.9)(x)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
     x = layers.Flatten()(x)  # (4, 4, 128) becomes (2048,)
     x = layers.Dense(256, use_bias=False, **start)(x)
-    x = layers.BatchNormalization(momentum=0.9)(x)
+    x = BatchNorm(momentum=0.9)(x)
     x = layers.LeakyReLU(negative_slope=0.2)(x)
     logits = layers.Dense(1, dtype="float32", **start)(x)
     return keras.Model(images, logits, name="discriminator")

@@ -10,7 +10,7 @@ from mnistgan.machine import has_gpu, likes_bfloat16
 
 PRESETS = {
     "quick": {"epochs": 2, "batch_size": 32, "previews": 6},
-    "laptop": {"epochs": 6, "previews": 2},
+    "laptop": {"epochs": 8, "previews": 2},
     "full": {"epochs": 20, "previews": 1, "judged": 1000},
 }
 
@@ -44,7 +44,7 @@ class Settings:
     """
 
     preset: str = "laptop"
-    epochs: int = 6
+    epochs: int = 8
     pictures: int = 60_000
     batch_size: int = 64
     noise_dim: int = 32

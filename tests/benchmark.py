@@ -134,7 +134,7 @@ def torch_networks(chosen):
 
     class Fog(nn.Module):
         def forward(self, x):
-            return x + chosen.fog * x.new_empty(x.shape).normal_()
+            return x + chosen.fog * x.new_empty(x.shape).uniform_(-(3**0.5), 3**0.5)
 
     def norm(channels, kind=nn.BatchNorm2d):
         return kind(channels, eps=1e-3, momentum=0.1)
@@ -149,7 +149,8 @@ def torch_networks(chosen):
         painter += [nn.ConvTranspose2d(2 * size, size, 4, 2, 1, bias=False)]
         painter += [norm(size), nn.ReLU()]
     painter += [nn.ConvTranspose2d(wide, 1, 4, 2, 1), nn.Tanh()]
-    judge = [Fog(), nn.Conv2d(1, narrow, 8, 4, 2), nn.LeakyReLU(0.2)]
+    judge = [Fog(), nn.PixelUnshuffle(4), nn.ZeroPad2d((0, 1, 0, 1))]
+    judge += [nn.Conv2d(16, narrow, 2), nn.LeakyReLU(0.2)]
     for inputs, outputs in ((narrow, 4 * narrow), (4 * narrow, 8 * narrow)):
         judge += [nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False)]
         judge += [norm(outputs), nn.LeakyReLU(0.2)]

@@ -25,6 +25,7 @@ from tensorflow import keras  # noqa: E402
 from tensorflow.keras import layers  # noqa: E402
 
 from mnistgan import data, drawing, judge, training  # noqa: E402
+from mnistgan.layers import BatchNorm, Fog  # noqa: E402
 from mnistgan.settings import Settings, choose_settings  # noqa: E402
 
 START = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
@@ -48,14 +49,21 @@ def slope(x):
 
 def conv(x, channels, kernel=4, stride=2):
     x = layers.Conv2D(channels, kernel, stride, "same", use_bias=False, **START)(x)
-    return slope(layers.BatchNormalization(momentum=0.9)(x))
+    return slope(BatchNorm(momentum=0.9)(x))
+
+
+def tiles(x):
+    """Cuts 64×64×n into 16×16×16n, as mnistgan.models.build_discriminator does."""
+    channels = x.shape[-1]
+    x = layers.Permute((1, 3, 2, 4, 5))(layers.Reshape((16, 4, 16, 4, channels))(x))
+    return layers.Reshape((16, 16, 16 * channels))(x)
 
 
 def head(x, dense):
     x = layers.Flatten()(x)
     if dense:
         x = layers.Dense(dense, use_bias=False, **START)(x)
-        x = slope(layers.BatchNormalization(momentum=0.9)(x))
+        x = slope(BatchNorm(momentum=0.9)(x))
     return layers.Dense(1, **START)(x)
 
 
@@ -66,9 +74,11 @@ def detective(
     x = images = keras.Input((64, 64, 1))
     for layer in before:
         x = layer()(x)
-    x = layers.GaussianNoise(fog)(x)
+    x = Fog(fog)(x)
+    if stride == 4:
+        x, kernel, stride = tiles(x), kernel // 4, 1
     x = slope(layers.Conv2D(first, kernel, stride, "same", **START)(x))
-    for channels in (64, 128) if stride == 4 else (32, 64, 128):
+    for channels in (64, 128) if stride == 1 else (32, 64, 128):
         x = conv(x, channels)
     if spread:
         x = layers.Concatenate()([x, MinibatchSpread()(x)])
@@ -92,7 +102,7 @@ def artist(
             x = layers.Concatenate()([x, noise])
         if norm or last:
             x = layers.Dense(size, use_bias=False, **START)(x)
-            x = layers.BatchNormalization(momentum=0.9)(x)
+            x = BatchNorm(momentum=0.9)(x)
         else:
             x = layers.Dense(size, kernel_initializer="he_normal")(x)
         x = slope(x) if leaky and not last else layers.ReLU()(x)
@@ -101,7 +111,7 @@ def artist(
         (4 * width, 2 * width) if quarter else (4 * width, 2 * width, width)
     ):
         x = layers.Conv2DTranspose(channels, 4, 2, "same", use_bias=False, **START)(x)
-        x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+        x = layers.ReLU()(BatchNorm(momentum=0.9)(x))
     kernel, stride = (8, 4) if quarter else (4, 2)
     x = layers.Conv2DTranspose(1, kernel, stride, "same", **START)(x)
     return keras.Model(noise, layers.Activation("tanh")(x))

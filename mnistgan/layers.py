@@ -1,0 +1,75 @@
+"""Two layers that Keras has too, and that cost less here on a processor.
+
+`make bench` shows what they save.
+"""
+
+import tensorflow as tf
+from tensorflow import keras
+
+SPREAD_OF_BYTES = ((256**2 - 1) / 12) ** 0.5  # standard deviation of 0..255, all alike
+
+
+@keras.utils.register_keras_serializable("mnistgan")
+class BatchNorm(keras.layers.BatchNormalization):
+    """Keras' `BatchNormalization`, with the work of a training step done in one go.
+
+    Keras adds up a dozen small operations. TensorFlow has one for all of them, and so
+    the numbers travel from memory and back only once. The results are the same; only
+    the variance that is remembered is larger by n / (n - 1), for n numbers a channel.
+    """
+
+    def call(self, inputs, training=False):
+        """Normalises `(batch, height, width, channels)`; others as Keras does."""
+        if not training or len(inputs.shape) != 4 or self.synchronized:
+            return super().call(inputs, training=training)
+        gamma, beta = (tf.cast(x, "float32") for x in (self.gamma, self.beta))
+        outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            inputs, gamma, beta, epsilon=self.epsilon
+        )
+        for memory, new in (
+            (self.moving_mean, mean),
+            (self.moving_variance, variance),
+        ):
+            memory.assign(self.momentum * memory + (1.0 - self.momentum) * new)
+        return outputs
+
+
+@keras.utils.register_keras_serializable("mnistgan")
+class Fog(keras.layers.Layer):
+    """Lays random specks over pictures, in training only.
+
+    Like Keras' `GaussianNoise`, but each speck takes one random byte, and every value
+    from the darkest to the brightest is equally likely.
+
+    Args:
+        level: The specks' standard deviation, in the same units as the pixels, at
+            least 0.
+        seed: Starts the specks; None for one that `keras.utils.set_random_seed` rules.
+
+    Raises:
+        ValueError: `level` is negative.
+    """
+
+    def __init__(self, level, seed=None, **kwargs):
+        """Checks the level; the specks come when the layer is called."""
+        super().__init__(**kwargs)
+        if not level >= 0:
+            raise ValueError(f"level is {level!r}; it must be a number of at least 0")
+        self.level = level
+        self.seeds = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs, training=False):
+        """Adds the specks to `(batch, …)` when `training`; a multiple of 4 numbers."""
+        if not training or not self.level:
+            return inputs
+        seed = tf.cast(self.seeds.next(), "int32")
+        words = tf.random.stateless_uniform(
+            [tf.size(inputs) // 4], seed, minval=None, maxval=None, dtype="int32"
+        )
+        specks = tf.reshape(tf.bitcast(words, "uint8"), tf.shape(inputs))
+        specks = (tf.cast(specks, inputs.dtype) - 127.5) / SPREAD_OF_BYTES
+        return inputs + self.level * specks
+
+    def get_config(self):
+        """What Keras saves."""
+        return {**super().get_config(), "level": self.level}
