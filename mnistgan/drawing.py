@@ -113,7 +113,9 @@ def draw(generator: keras.Model, noise: tf.Tensor) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def walk(start: tf.Tensor, end: tf.Tensor, steps: int) -> tf.Tensor:
+def walk(
+    start: tf.Tensor, end: tf.Tensor, steps: int, straight: bool = False
+) -> tf.Tensor:
     """Makes the noises on the way from one noise to another, both ends included.
 
     The walk follows the arc between them, not the straight line: noise of a normal
@@ -124,6 +126,7 @@ def walk(start: tf.Tensor, end: tf.Tensor, steps: int) -> tf.Tensor:
         start: `(noise_dim,)`, float32.
         end: `(noise_dim,)`, float32.
         steps: How many noises, at least 2.
+        straight: Take the straight line all the same.
 
     Returns:
         `(steps, noise_dim)`, float32.
@@ -139,7 +142,7 @@ def walk(start: tf.Tensor, end: tf.Tensor, steps: int) -> tf.Tensor:
     share = tf.linspace(0.0, 1.0, steps)[:, tf.newaxis]
     cosine = tf.reduce_sum(start * end) / (tf.norm(start) * tf.norm(end))
     angle = tf.acos(tf.clip_by_value(cosine, -1.0, 1.0))
-    if tf.sin(angle) < 1e-4:  # (nearly) the same direction: the arc is a line
+    if straight or tf.sin(angle) < 1e-4:  # in the same direction, the arc is a line
         return (1 - share) * start + share * end
     near, far = tf.sin((1 - share) * angle), tf.sin(share * angle)
     return (near * start + far * end) / tf.sin(angle)

@@ -54,8 +54,8 @@ class JudgeSettings:
     """
 
     epochs: int = 4
-    batch_size: int = 64
-    learning_rate: float = 2e-3
+    batch_size: int = 128
+    learning_rate: float = 3e-3
     seed: int = 0
 
 

@@ -11,7 +11,7 @@ from mnistgan.machine import has_gpu, likes_bfloat16
 PRESETS = {
     "quick": {"epochs": 2, "batch_size": 32, "previews": 6},
     "laptop": {"epochs": 8, "previews": 2},
-    "full": {"epochs": 20, "previews": 1, "judged": 1000},
+    "full": {"epochs": 20, "previews": 1, "judged": 2000},
 }
 
 EARLY = (25, 50, 100, 200, 400)  # steps after which a preview is drawn, too

@@ -4,7 +4,8 @@
 settings, and trains on the same digits and the same cores, one after the other. All
 TensorFlow code has oneDNN on, ours or not. The clock stops while the judge of lesson 04
 looks at 2,000 drawings; pictures of 28×28 reach it the way all pictures do, by way of
-64×64. The results go to images/quality.png, and as a table to the screen.
+64×64. If `make robot` was run, its scores stand for the preset full. The results go to
+images/quality.png, and as a table to the screen.
 
     python tests/peers.py [--minutes 8] [--seed 0] [NAME ...]
 """
@@ -27,6 +28,8 @@ from tensorflow import keras  # noqa: E402
 from tensorflow.keras import layers  # noqa: E402
 
 from mnistgan import data, drawing, files, judge, plots, training  # noqa: E402
+from mnistgan.runs import is_finished  # noqa: E402
+from mnistgan.scores import read_scores  # noqa: E402
 from mnistgan.settings import PRESETS, choose_settings, runs_folder  # noqa: E402
 
 PICTURE = Path(__file__).parent.parent / "images" / "quality.png"
@@ -267,6 +270,12 @@ def race(name, minutes, seed, the_judge):
     return rows
 
 
+def robot_rows():
+    """The scores of `make robot`: the preset full, judged in the same way. Or none."""
+    folder = runs_folder() / "pretrained"
+    return read_scores(folder) if is_finished(folder) else []
+
+
 def plot(known):
     """Confidence and coverage against minutes, one line for each racer."""
     figure, places = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
@@ -303,7 +312,8 @@ def main():
         return
     known = json.loads(kept.read_text()) if kept.exists() else {}
     minutes = 60 if names[0] in PRESETS else options.minutes
-    known[names[0]] = race(names[0], minutes, options.seed, judge.load_judge())
+    rows = robot_rows() if names == ["full"] else []
+    known[names[0]] = rows or race(names[0], minutes, options.seed, judge.load_judge())
     with files.whole(kept) as aside:
         aside.write_text(json.dumps(known, indent=1))
     known = {name: known[name] for name in RACERS if name in known}

@@ -1,0 +1,306 @@
+"""Sliders and buttons for a notebook: change the noise, and watch the picture follow.
+
+Only what `ipywidgets` itself brings is used, so that it works in JupyterLab, in voila
+and in Colab.
+"""
+
+import io
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageDraw
+from tensorflow import keras
+
+from mnistgan import latent, plots
+from mnistgan.data import to_uint8
+from mnistgan.drawing import draw, make_noise
+
+REACH = 3.0  # sliders go from -3 to 3: 99.7% of a normal distribution
+
+
+def make_painter(generator: keras.Model, pixels: int = 256) -> Callable:
+    """Makes a quick painter for one picture at a time.
+
+    Args:
+        generator: A trained generator.
+        pixels: Width and height of the PNG picture.
+
+    Returns:
+        A function from noise `(noise_dim,)`, float32, to the bytes of a PNG file.
+    """
+    noise = tf.TensorSpec((1, generator.input_shape[1]), tf.float32)
+
+    @tf.function(input_signature=[noise])
+    def paint(noise):
+        return to_uint8(generator(noise, training=False))
+
+    def paint_png(noise):
+        return to_png(paint(noise[np.newaxis])[0].numpy(), pixels)
+
+    paint_png(
+        np.zeros(noise.shape[1], "float32")
+    )  # compiles now, not at the first drag
+    return paint_png
+
+
+def to_png(picture: np.ndarray, pixels: int | None = None) -> bytes:
+    """Packs a picture `(height, width[, 1])`, uint8, as PNG, enlarged to `pixels`."""
+    image = Image.fromarray(picture.squeeze())
+    if pixels:
+        image = image.resize((pixels, pixels), Image.Resampling.BICUBIC)
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+class Explorer:
+    """A picture, and sliders that change the noise that it is drawn from.
+
+    Show its `box` in a notebook cell. Without knobs, the sliders are some of the raw
+    numbers of the noise, and `picker` chooses which.
+
+    Attributes:
+        noise: `(noise_dim,)`, float32: what is drawn now.
+        picture: The image widget. Its `value` is the PNG file's bytes.
+        sliders: One for each knob, or for each number that was picked.
+        seed: The box for a seed; `surprise`, `zero` and `undo` are buttons.
+        box: All of it.
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        knobs: latent.Knobs | None = None,
+        seed: int = 0,
+        numbers: Sequence[int] = (0, 1, 2, 3, 4, 5),
+    ) -> None:
+        """Builds the widgets.
+
+        Args:
+            generator: A trained generator.
+            knobs: From `latent.find_knobs`; None for raw numbers.
+            seed: Of the first noise.
+            numbers: Which raw numbers get a slider at first.
+        """
+        import ipywidgets as widgets
+
+        self._widgets, self._generator = widgets, generator
+        self._paint = make_painter(generator)
+        self._history: list[np.ndarray] = []
+        self._last_touched, self._quiet = None, False
+        self.noise = make_noise(generator, 1, seed)[0].numpy()
+        self.picture = widgets.Image(format="png", width=256, height=256)
+        self.picture.add_class("mnistgan-picture")
+        self.seed = widgets.BoundedIntText(seed, 0, 999_999, description="seed")
+        self.surprise, self.zero, self.undo = (
+            widgets.Button(description=words, icon=icon)
+            for words, icon in (
+                ("surprise me", "random"),
+                ("all to zero", "circle-o"),
+                ("undo", "undo"),
+            )
+        )
+        self.surprise.on_click(lambda _: self._surprise())
+        self.zero.on_click(lambda _: self.go_to(np.zeros_like(self.noise)))
+        self.undo.on_click(lambda _: self._undo())
+        self.seed.observe(self._use_seed, "value")
+        dim = len(self.noise)
+        self.picker = widgets.SelectMultiple(
+            options=range(dim), value=tuple(numbers), rows=6, description="numbers"
+        )
+        self.picker.observe(lambda change: self._pick(change["new"]), "value")
+        self._panel = widgets.VBox()
+        buttons = widgets.HBox([self.surprise, self.zero, self.undo])
+        controls = [self._panel, self.seed, buttons]
+        if knobs is None:
+            self._pick(numbers)
+            controls.insert(1, self.picker)
+        else:
+            self._set_sliders(knobs.names, knobs.directions)
+        self.box = widgets.HBox([self.picture, widgets.VBox(controls)])
+        self._show()
+
+    def go_to(self, noise: np.ndarray) -> None:
+        """Jumps to a noise `(noise_dim,)`; `undo` leads back."""
+        self._remember(None)
+        self.noise = np.asarray(noise, "float32")
+        self._place_sliders()
+        self._show()
+
+    def _set_sliders(self, names: Sequence[str], directions: np.ndarray) -> None:
+        self._directions = directions
+        self.sliders = [
+            self._widgets.FloatSlider(
+                0.0, min=-REACH, max=REACH, step=0.05, description=name
+            )
+            for name in names
+        ]
+        for slider in self.sliders:
+            slider.observe(self._slide, "value")
+        self._panel.children = self.sliders
+        self._place_sliders()
+
+    def _pick(self, numbers: Sequence[int]) -> None:
+        names = [f"number {number}" for number in numbers]
+        self._set_sliders(names, np.eye(len(self.noise), dtype="float32")[[*numbers]])
+
+    def _place_sliders(self) -> None:
+        """Puts the sliders where the noise is, as near as they reach."""
+        values = np.linalg.pinv(self._directions.T) @ self.noise
+        self._quiet = True
+        for slider, value in zip(self.sliders, values, strict=True):
+            slider.value = float(np.clip(value, -REACH, REACH))
+        self._quiet = False
+        self._rest = self.noise - self._values() @ self._directions
+
+    def _values(self) -> np.ndarray:
+        return np.array([slider.value for slider in self.sliders], "float32")
+
+    def _slide(self, change: dict) -> None:
+        if self._quiet:
+            return
+        self._remember(change["owner"])
+        self.noise = self._rest + self._values() @ self._directions
+        self._show()
+
+    def _remember(self, touched: object) -> None:
+        """Keeps the noise for `undo`; one drag of a slider counts as one change."""
+        if touched is None or touched is not self._last_touched:
+            self._history.append(self.noise)
+        self._last_touched = touched
+
+    def _undo(self) -> None:
+        if self._history:
+            self.noise, self._last_touched = self._history.pop(), None
+            self._place_sliders()
+            self._show()
+
+    def _surprise(self) -> None:
+        new = int(np.random.default_rng().integers(1_000_000))
+        if new == self.seed.value:
+            new = (new + 1) % 1_000_000
+        self.seed.value = new
+
+    def _use_seed(self, change: dict) -> None:
+        self.go_to(make_noise(self._generator, 1, change["new"])[0].numpy())
+
+    def _show(self) -> None:
+        self.picture.value = self._paint(self.noise)
+
+
+class MapExplorer:
+    """A plane of noise: a map of what is drawn where, and a point to move over it.
+
+    Attributes:
+        map, picture: The image widgets: the map with its marker, and the point's digit.
+        x, y: The sliders, from -`REACH` to `REACH`.
+        box: All of it.
+    """
+
+    def __init__(
+        self, generator: keras.Model, directions: np.ndarray, size: int = 9
+    ) -> None:
+        """Draws the map.
+
+        Args:
+            generator: A trained generator.
+            directions: `(2, noise_dim)`, float32: where x and y lead.
+            size: The map shows `size` × `size` drawings.
+
+        Raises:
+            ValueError: There are not two directions.
+        """
+        import ipywidgets as widgets
+
+        if len(directions) != 2:
+            raise ValueError(f"a map needs 2 directions, not {len(directions)}")
+        self._directions, self._paint = directions, make_painter(generator)
+        self._map = draw_map(generator, directions, size)
+        self._span = 2 * REACH * size / (size - 1)  # from edge to edge, not centres
+        self.map, self.picture = (
+            widgets.Image(format="png", width=n, height=n) for n in (288, 192)
+        )
+        self.x, self.y = (
+            widgets.FloatSlider(0.0, min=-REACH, max=REACH, step=0.05, description=name)
+            for name in "xy"
+        )
+        for slider in (self.x, self.y):
+            slider.observe(lambda _: self._show(), "value")
+        side = widgets.VBox([self.picture, self.x, self.y])
+        self.box = widgets.HBox([self.map, side])
+        self._show()
+
+    def _show(self) -> None:
+        x, y = self.x.value, self.y.value
+        self.picture.value = self._paint(np.array([x, y], "float32") @ self._directions)
+        side = len(self._map)
+        across, down = (side * (0.5 + v / self._span) for v in (x, -y))
+        image = Image.fromarray(self._map).convert("RGB")
+        ring = [across - 9, down - 9, across + 9, down + 9]
+        ImageDraw.Draw(image).ellipse(ring, outline="#F0E442", width=3)
+        self.map.value = to_png(np.array(image))
+
+
+def draw_map(
+    generator: keras.Model, directions: np.ndarray, size: int = 9
+) -> np.ndarray:
+    """Draws a plane of noise as a grid: `(height, width)`, uint8; y points up."""
+    steps = np.linspace(-REACH, REACH, size, dtype="float32")
+    points = np.array([(x, y) for y in steps[::-1] for x in steps], "float32")
+    pictures = draw(generator, points @ directions)[:, ::2, ::2]
+    return plots.tile(pictures, size, gap=0)
+
+
+class DrawingBoard:
+    """A board to draw a digit on: click its squares, or upload a picture.
+
+    Attributes:
+        squares: The 14 × 14 buttons, row by row.
+        upload: The button that takes a picture file.
+        box: All of it.
+    """
+
+    SIZE = 14
+
+    def __init__(self) -> None:
+        """Builds the widgets."""
+        import ipywidgets as widgets
+
+        small = {"width": "18px", "height": "18px", "margin": "0px", "padding": "0px"}
+        self.squares = [widgets.ToggleButton(layout=small) for _ in range(self.SIZE**2)]
+        for square in self.squares:
+            square.observe(self._ink, "value")
+        self.upload = widgets.FileUpload(accept="image/*", description="or a picture")
+        self.clear = widgets.Button(description="clear", icon="trash")
+        self.clear.on_click(lambda _: self._clear())
+        columns = f"repeat({self.SIZE}, 18px)"
+        grid = widgets.GridBox(
+            self.squares, layout={"grid_template_columns": columns, "grid_gap": "1px"}
+        )
+        self.box = widgets.HBox([grid, widgets.VBox([self.upload, self.clear])])
+
+    def picture(self) -> np.ndarray:
+        """What was uploaded last, or else what the squares show.
+
+        Returns:
+            `(64, 64, 1)`, uint8, in [0, 255]; see `latent.prepare_drawing`.
+
+        Raises:
+            ValueError: The board is empty, or the file is no picture.
+        """
+        if self.upload.value:
+            return latent.prepare_drawing(bytes(self.upload.value[0]["content"]))
+        ink = np.array([square.value for square in self.squares], "uint8") * 255
+        image = Image.fromarray(ink.reshape(self.SIZE, self.SIZE))
+        image = image.resize((112, 112), Image.Resampling.BICUBIC)
+        framed = np.pad(np.array(image), 8)
+        return latent.prepare_drawing(framed)
+
+    def _ink(self, change: dict) -> None:
+        change["owner"].button_style = "info" if change["new"] else ""
+
+    def _clear(self) -> None:
+        for square in self.squares:
+            square.value = False
+        self.upload.value = ()

@@ -1,0 +1,268 @@
+"""What the noise means: measures of a digit, knobs that change one, and a way back."""
+
+import dataclasses
+import io
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image, ImageOps
+from tensorflow import keras
+from tqdm.auto import trange
+
+from mnistgan import files
+from mnistgan.data import to_float
+from mnistgan.drawing import draw, make_noise
+
+
+def measure(images: np.ndarray) -> dict[str, np.ndarray]:
+    """Measures pictures with simple statistics of their bright pixels.
+
+    Args:
+        images: `(count, height, width, 1)`, uint8, in [0, 255].
+
+    Returns:
+        Four arrays `(count,)`, float64: `ink`, the mean brightness in percent of a
+        white picture; `width` and `height`, four standard deviations of where the ink
+        is, in pixels; `slant`, how far the top leans to the right, in degrees (from the
+        second moments, as in LeCun et al. 1998, section 3.3). Zeros for black pictures.
+    """
+    ink = images[..., 0].astype(float)
+    y, x = np.mgrid[: ink.shape[1], : ink.shape[2]]
+    total = np.maximum(ink.sum((1, 2)), 1e-9)
+
+    def mean(values):
+        return (ink * values).sum((1, 2)) / total
+
+    dx = x - mean(x)[:, None, None]
+    dy = y - mean(y)[:, None, None]
+    across, along, both = mean(dx**2), mean(dy**2), mean(dx * dy)
+    slant = np.degrees(np.arctan(-both / np.maximum(along, 1e-9)))
+    return {
+        "ink": ink.mean((1, 2)) / 2.55,
+        "width": 4 * np.sqrt(across),
+        "height": 4 * np.sqrt(along),
+        "slant": slant,
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Knobs:
+    """Directions in the noise, each with the name that somebody gave it.
+
+    Attributes:
+        names: One for each direction.
+        directions: `(knobs, noise_dim)`, float32; going one direction's length is a
+            change that is as large as the usual differences between pictures.
+    """
+
+    names: tuple[str, ...]
+    directions: np.ndarray
+
+    def rename(self, **new: str) -> "Knobs":
+        """Gives knobs new names: `rename(knob_1="slant")`.
+
+        Raises:
+            ValueError: There is no knob of that name.
+        """
+        for name in new:
+            if name not in self.names:
+                raise ValueError(f"there is no knob {name!r}; choose from {self.names}")
+        return dataclasses.replace(
+            self, names=tuple(new.get(name, name) for name in self.names)
+        )
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes the knobs as a small JSON file."""
+        rows = dict(zip(self.names, self.directions.tolist(), strict=True))
+        with files.whole(Path(path)) as aside:
+            aside.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def load_knobs(path: str | os.PathLike, noise_dim: int) -> Knobs:
+    """Reads what `Knobs.save` wrote.
+
+    Raises:
+        OSError: There is no such file.
+        ValueError: It is damaged, or made for a generator with another `noise_dim`.
+    """
+    try:
+        rows = json.loads(Path(path).read_text())
+        directions = np.array(list(rows.values()), "float32")
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ValueError(f"{path} holds no knobs: {error}") from error
+    if directions.ndim != 2 or directions.shape[1] != noise_dim:
+        raise ValueError(
+            f"{path} has knobs of shape {directions.shape}; this generator needs "
+            f"(knobs, {noise_dim})"
+        )
+    return Knobs(tuple(rows), directions)
+
+
+def knobs_file(model: str | os.PathLike) -> Path:
+    """Where the knobs of a generator are kept: beside its `.keras` file."""
+    return Path(model).with_suffix(".knobs.json")
+
+
+def find_knobs(generator: keras.Model, count: int = 6, seed: int = 0) -> Knobs:
+    """Finds the directions of the noise that change the artist's first sketch most.
+
+    GANSpace (Härkönen et al. 2020, section 2.2): draw many noises, look at what the
+    last dense layer makes of them, find the principal components of that, and then the
+    direction of the noise that belongs to each (by least squares).
+
+    Args:
+        generator: A trained generator.
+        count: How many knobs, at least 1 and at most `noise_dim`.
+        seed: Starts the noise.
+
+    Returns:
+        `count` knobs, the strongest first, called `knob_1`, `knob_2`, …
+
+    Raises:
+        ValueError: `count` is below 1 or above `noise_dim`.
+    """
+    noise_dim = generator.input_shape[1]
+    if not 1 <= count <= noise_dim:
+        raise ValueError(f"count is {count}; it must be from 1 to {noise_dim}")
+    dense = next(x for x in generator.layers if isinstance(x, keras.layers.Reshape))
+    sketch = keras.Model(generator.input, dense.output)
+    noise = make_noise(generator, 5_000, seed)
+    seen = keras.layers.Flatten()(sketch(noise, training=False)).numpy()
+    seen -= seen.mean(axis=0)
+    _, _, components = np.linalg.svd(seen, full_matrices=False)
+    along = seen @ components[:count].T
+    along /= along.std(axis=0)
+    directions = np.linalg.lstsq(along, noise.numpy(), rcond=None)[0]
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    names = tuple(f"knob_{number}" for number in range(1, count + 1))
+    return Knobs(names, directions.astype("float32"))
+
+
+def effect(generator: keras.Model, direction: np.ndarray, seed: int = 0) -> dict:
+    """Measures what a knob does to 500 drawings when it goes from -1 to 1.
+
+    Args:
+        generator: A trained generator.
+        direction: `(noise_dim,)`, float32: one of the `directions` of `Knobs`.
+        seed: Starts the noise.
+
+    Returns:
+        The mean change of each of `measure`'s numbers, in standard deviations of that
+        number over the drawings, so that they can be compared.
+    """
+    noise = make_noise(generator, 500, seed)
+    usual = measure(draw(generator, noise))
+    low, high = (measure(draw(generator, noise + d * direction)) for d in (-1, 1))
+    return {
+        name: float((high[name] - low[name]).mean() / usual[name].std())
+        for name in usual
+    }
+
+
+def prepare_drawing(source: str | os.PathLike | bytes | np.ndarray) -> np.ndarray:
+    """Makes a picture of a digit look like one of MNIST's.
+
+    A picture that is dark on bright is turned round. As in MNIST (LeCun et al. 1998,
+    section 3.1), the digit is scaled to fit 20/28 of the side, and its centre of mass
+    comes to the middle.
+
+    Args:
+        source: A picture file's path or its bytes, or an array `(height, width)`,
+            uint8, in [0, 255].
+
+    Returns:
+        `(64, 64, 1)`, uint8, in [0, 255]: bright on black.
+
+    Raises:
+        OSError: There is no such file.
+        ValueError: It is not a picture, larger than 25 million pixels, or empty.
+    """
+    try:
+        if isinstance(source, np.ndarray):
+            picture = Image.fromarray(source)
+        else:
+            raw = source if isinstance(source, bytes) else Path(source).read_bytes()
+            picture = Image.open(io.BytesIO(raw))
+            if picture.width * picture.height > 25_000_000:
+                raise ValueError(f"{picture.width}×{picture.height} is too large")
+            picture = ImageOps.exif_transpose(picture).convert("RGBA")
+            paper = Image.new("RGBA", picture.size, "white")
+            picture = Image.alpha_composite(paper, picture)
+    except (ValueError, TypeError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"this picture cannot be used: {error}") from error
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise ValueError(f"this is not a picture that can be read: {error}") from error
+    picture = ImageOps.autocontrast(picture.convert("L"))
+    edge = np.array(picture)
+    edge = np.concatenate([edge[0], edge[-1], edge[:, 0], edge[:, -1]])
+    if edge.mean() > 127:
+        picture = ImageOps.invert(picture)
+    box = picture.point(lambda value: 255 * (value > 60)).getbbox()
+    if box is None:
+        raise ValueError("this picture is empty: there is nothing on it to copy")
+    digit = ImageOps.contain(picture.crop(box), (46, 46))
+    ink = np.array(digit, float)
+    y, x = (
+        np.average(np.arange(n), weights=ink.sum(1 - i))
+        for i, n in enumerate(ink.shape)
+    )
+    canvas = Image.new("L", (64, 64))
+    canvas.paste(digit, (round(31.5 - x), round(31.5 - y)))
+    return np.array(canvas)[..., None]
+
+
+def find_noise(
+    generator: keras.Model, picture: np.ndarray, steps: int = 150, seed: int = 0
+) -> tuple[tf.Tensor, float]:
+    """Searches for the noise from which the artist draws (nearly) this picture.
+
+    Starts from the 16 best of 2,000 random noises and goes downhill from each, with
+    Adam on the mean squared error of the pixels, and a slight pull towards the usual
+    loudness of noise.
+
+    Args:
+        generator: A trained generator.
+        picture: `(64, 64, 1)`, uint8, in [0, 255]; see `prepare_drawing`.
+        steps: How many steps to take, at least 1. Shown as a bar.
+        seed: Starts the search.
+
+    Returns:
+        The noise, `(noise_dim,)`, float32, and the root mean squared error of what is
+        drawn from it, in units of 0..255.
+
+    Raises:
+        ValueError: The picture has another shape or type, or `steps` is below 1.
+    """
+    wanted = generator.output_shape[1:]
+    if picture.shape != wanted or picture.dtype != np.uint8 or steps < 1:
+        raise ValueError(
+            f"cannot search for a picture of shape {picture.shape} and type "
+            f"{picture.dtype} in {steps} steps; it must be {wanted}, uint8, and the "
+            "steps at least 1"
+        )
+    starts = make_noise(generator, 2_000, seed)
+    far = ((draw(generator, starts).astype(float) - picture) ** 2).mean((1, 2, 3))
+    noise = keras.Variable(tf.gather(starts, np.argsort(far)[:16]))
+    adam = keras.optimizers.Adam(0.05)
+    adam.build([noise])
+    target = to_float(picture)
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            drawn = generator(noise.value, training=False)
+            errors = tf.reduce_mean((drawn - target) ** 2, axis=[1, 2, 3])
+            pull = 1e-3 * tf.reduce_mean(noise.value**2, axis=1)
+            loss = tf.reduce_sum(errors + pull)
+        adam.apply([tape.gradient(loss, noise.value)])
+        return errors
+
+    for _ in trange(steps, unit="step", mininterval=1):
+        errors = step()
+    best = int(tf.argmin(errors))
+    return noise.value[best], float(errors[best]) ** 0.5 * 127.5
