@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 FIRST := /lab/tree/notebooks/00_pick_a_project.ipynb
 
-.PHONY: help digits test lab clean pins mirrors badges bench robot pictures
+.PHONY: help digits test lab explore site clean pins mirrors badges bench robot pictures
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,7 +12,7 @@ help: ## list these commands
 digits: $(READY) ## teach a robot to draw digits; the pictures land in runs/digits
 	$(BIN)/python -m mnistgan train
 
-test: $(READY) ## everything that CI runs: lint, types, tests, every notebook
+test: $(READY) chromium ## everything that CI runs: lint, types, tests, every notebook
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -21,6 +21,20 @@ test: $(READY) ## everything that CI runs: lint, types, tests, every notebook
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=$(FIRST)
+
+explore: $(READY) ## the knobs of notebook 06 as a page, without the code
+	$(BIN)/voila notebooks/06_explore_the_noise.ipynb --strip_sources=True
+
+site: $(READY) ## a little website, where your robots draw for visitors
+	$(BIN)/streamlit run mnistgan/site/app.py --server.headless false
+
+# The browser tests need a Chromium; without one, and without apt, they are skipped.
+.PHONY: chromium
+chromium:
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	! command -v apt-get >/dev/null || \
+	{ [ "$$(id -u)" = 0 ] && AS= || AS=sudo; \
+	  $$AS apt-get update -qq && $$AS apt-get install -qq -y chromium >/dev/null; }
 
 clean: ## remove the environment and all that tests made; your runs stay
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache

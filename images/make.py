@@ -1,8 +1,9 @@
-"""Makes the pictures in this folder: `make digits robot`, then `make pictures`.
+"""Makes the pictures in this folder: `make digits robot test`, then `make pictures`.
 
 Only quality.png is made elsewhere, by `make bench`.
 """
 
+import io
 import json
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from mnistgan import machine
 
 machine.load_tensorflow()
 
-from mnistgan import data, judge, measures, plots  # noqa: E402 -- after TensorFlow was loaded quietly
-from mnistgan.drawing import draw, load_generator, make_noise, walk  # noqa: E402
+from mnistgan import data, explore, judge, latent, measures, plots  # noqa: E402
+from mnistgan.drawing import PRETRAINED, draw, load_generator, make_noise, walk  # noqa: E402
 from mnistgan.runs import read_diary  # noqa: E402
 from mnistgan.settings import Settings, runs_folder  # noqa: E402
 
@@ -176,6 +177,39 @@ def film():
     plots.save_film(small, HERE / "progress.gif")
 
 
+def light_copy(image, name, colours=32):
+    """Saves a picture with few colours, so that it is light."""
+    with plots.files.whole(HERE / name) as aside:
+        image.convert("RGB").quantize(colours).save(aside, optimize=True)
+
+
+def explorers():
+    """What the sliders of notebook 06 do, for readers who cannot move them."""
+    generator = load_generator(PRETRAINED)
+    start = make_noise(generator, 1, seed=4).numpy()
+    turns = np.linspace(-3, 3, 9, dtype="float32")
+    raw = np.repeat(start, 27, axis=0)
+    for row in range(3):
+        raw[9 * row : 9 * row + 9, row] = turns
+    plots.save_grid(draw(generator, raw), HERE / "raw_numbers.png", 9)
+    knobs = latent.find_knobs(generator, 8).directions
+    slants = [abs(latent.effect(generator, knob)["slant"]) for knob in knobs]
+    slant = knobs[int(np.argmax(slants))]
+    sevens = draw(generator, start + turns[:, None] * slant)
+    plots.save_grid(sevens, HERE / "knobs.png", 9)
+    atlas = explore.MapExplorer(generator, knobs[:2])
+    atlas.x.value, atlas.y.value = 1.5, -1.0
+    light_copy(Image.open(io.BytesIO(atlas.map.value)), "map.png")
+
+
+def screenshots():
+    """Those of the browser tests that the lessons show."""
+    for path in (HERE.parent / "build" / "screenshots").glob("*.png"):
+        image = Image.open(path)
+        image.thumbnail((900, 900))
+        light_copy(image, path.name)
+
+
 if __name__ == "__main__":
     generator = load_generator(RUN / "generator.keras")
     noise = make_noise(generator, 64, seed=0)
@@ -196,3 +230,5 @@ if __name__ == "__main__":
     judged(draw(generator, make_noise(generator, 2000, seed=1)))
     film()
     rounds(runs_folder() / "pretrained")
+    explorers()
+    screenshots()

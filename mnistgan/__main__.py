@@ -54,6 +54,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--out", type=Path, metavar="DIR", help="default: runs/digits")
     train.add_argument("--data-dir", type=Path, metavar="DIR", help="for data sets")
+    kept = "other diaries to keep beside diary.csv: tensorboard,wandb"
+    train.add_argument("--diary", default="csv", metavar="NAMES", help=kept)
     add("settings", "print what training would use, and why", [choices])
     draw = add("draw", "draw new digits with a trained generator", [])
     own = "a .keras file; default: the newest in runs/, or else the course's own"
@@ -89,7 +91,7 @@ def train(options: argparse.Namespace) -> int:
     settings, folder = settings_from(options), options.out or runs_folder() / "digits"
     from mnistgan import scores, training  # brings TensorFlow, which takes seconds
 
-    run = training.train(settings, folder, options.data_dir)
+    run = training.train(settings, folder, options.data_dir, options.diary.split(","))
     if not run.finished:
         print(
             f"Stopped and saved after step {run.step} of {run.total_steps}. "

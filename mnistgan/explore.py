@@ -88,7 +88,8 @@ class Explorer:
         self._widgets, self._generator = widgets, generator
         self._paint = make_painter(generator)
         self._history: list[np.ndarray] = []
-        self._last_touched, self._quiet = None, False
+        self._last_touched: object = None
+        self._quiet = False
         self.noise = make_noise(generator, 1, seed)[0].numpy()
         self.picture = widgets.Image(format="png", width=256, height=256)
         self.picture.add_class("mnistgan-picture")

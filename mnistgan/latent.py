@@ -65,14 +65,15 @@ class Knobs:
         """Gives knobs new names: `rename(knob_1="slant")`.
 
         Raises:
-            ValueError: There is no knob of that name.
+            ValueError: There is no knob of that name, or two would have the same one.
         """
         for name in new:
             if name not in self.names:
                 raise ValueError(f"there is no knob {name!r}; choose from {self.names}")
-        return dataclasses.replace(
-            self, names=tuple(new.get(name, name) for name in self.names)
-        )
+        names = tuple(new.get(name, name) for name in self.names)
+        if len(set(names)) < len(names):
+            raise ValueError(f"two knobs would have the same name: {names}")
+        return dataclasses.replace(self, names=names)
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes the knobs as a small JSON file."""
@@ -132,8 +133,8 @@ def find_knobs(generator: keras.Model, count: int = 6, seed: int = 0) -> Knobs:
     noise = make_noise(generator, 5_000, seed)
     seen = keras.layers.Flatten()(sketch(noise, training=False)).numpy()
     seen -= seen.mean(axis=0)
-    _, _, components = np.linalg.svd(seen, full_matrices=False)
-    along = seen @ components[:count].T
+    _, components = np.linalg.eigh(seen.T @ seen)  # in columns, the strongest last
+    along = seen @ components[:, : -count - 1 : -1]
     along /= along.std(axis=0)
     directions = np.linalg.lstsq(along, noise.numpy(), rcond=None)[0]
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
@@ -188,6 +189,8 @@ def prepare_drawing(source: str | os.PathLike | bytes | np.ndarray) -> np.ndarra
             picture = Image.open(io.BytesIO(raw))
             if picture.width * picture.height > 25_000_000:
                 raise ValueError(f"{picture.width}×{picture.height} is too large")
+            if picture.mode.startswith("I"):  # 16 bits a pixel
+                picture = Image.fromarray(np.uint8(np.array(picture) // 257))
             picture = ImageOps.exif_transpose(picture).convert("RGBA")
             paper = Image.new("RGBA", picture.size, "white")
             picture = Image.alpha_composite(paper, picture)

@@ -5,8 +5,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import tensorflow as tf
@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 
 from mnistgan import data, files, plots, scores
 from mnistgan.data import to_float
+from mnistgan.diaries import Diaries, check_names
 from mnistgan.drawing import draw, make_noise
 from mnistgan.judge import load_judge
 from mnistgan.models import (
@@ -189,7 +190,7 @@ def ctrl_c_asks() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def play(run, settings, images, take_step, manager, judge) -> Run:
+def play(run, settings, images, take_step, manager, judge, diaries) -> Run:
     """Takes the steps that are left, until the end or Ctrl-C; the heart of `train`."""
     state, step, diary, recent = manager.checkpoint, run.step, list(run.diary), []
     per_epoch, saved_at = settings.steps_per_epoch, time.monotonic()
@@ -227,6 +228,7 @@ def play(run, settings, images, take_step, manager, judge) -> Run:
                 saved_at = time.monotonic()
                 state.seconds.assign(saved_at - begun)
                 manager.save()
+                diaries.update(step)
             if asked.is_set():
                 break
     return dataclasses.replace(run, step=step, diary=diary)
@@ -272,6 +274,7 @@ def train(
     settings: Settings | None = None,
     folder: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
+    diary: Sequence[str] = ("csv",),
 ) -> Run:
     """Teaches the two robots, or goes on where an interrupted run in `folder` stopped.
 
@@ -283,6 +286,8 @@ def train(
         settings: What to do; None for `choose_settings()`.
         folder: Where the run is kept; None for `digits` in `runs_folder()`.
         data_dir: Where data sets are kept; see `mnistgan.fetch.data_folder`.
+        diary: Which diaries to keep: `"csv"` (always kept), `"tensorboard"`, `"wandb"`.
+            One that fails is left out with a warning.
 
     Returns:
         The run. Its folder holds `generator.keras`, `settings.json`, `diary.csv`,
@@ -291,10 +296,12 @@ def train(
 
     Raises:
         OSError: The data cannot be fetched, or the folder cannot be written to.
-        ValueError: The folder holds a run with other settings; they are named.
+        ValueError: The folder holds a run with other settings, which are named; or
+            there is no diary of that name.
     """
     settings = settings or choose_settings()
     folder = Path(folder) if folder else runs_folder() / "digits"
+    check_names(diary)
     claim_folder(folder, settings)
     judge = load_judge(data_dir=data_dir) if settings.judged else None
     state = new_state(settings)  # after the judge, whose training sets seeds of its own
@@ -312,6 +319,8 @@ def train(
     )
     if not run.finished:
         pictures, _ = data.load_mnist(f"train[:{settings.pictures}]", data_dir)
-        run = play(run, settings, data.prepare_all(pictures), step, manager, judge)
+        pictures = data.prepare_all(pictures)
+        with closing(Diaries(diary, folder, dataclasses.asdict(settings))) as diaries:
+            run = play(run, settings, pictures, step, manager, judge, diaries)
     finish(run, state)
     return run

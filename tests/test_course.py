@@ -18,6 +18,7 @@ PAGES = [
 TAUGHT = {
     "mnistgan.data.prepare_image",
     "mnistgan.judge.build_judge",
+    "mnistgan.latent.find_knobs",
     "mnistgan.measures.frechet_distance",
     "mnistgan.data.to_float",
     "mnistgan.data.to_uint8",

@@ -1,0 +1,222 @@
+"""Training diaries for other programs: TensorBoard, and Weights & Biases.
+
+The run's own folder is the source: `diary.csv`, `scores.csv` and `previews/`. A diary
+copies from there what is new since it was last brought up to date, and never more than
+the newest checkpoint knows. So a run that was killed and goes on writes nothing twice.
+"""
+
+import importlib
+import json
+import os
+import uuid
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from mnistgan import files
+from mnistgan.runs import read_diary
+from mnistgan.scores import read_scores
+
+
+class Diary(Protocol):
+    """What a diary must be able to do."""
+
+    def write(self, step: int, numbers: dict[str, float], pictures: list[Path]) -> None:
+        """Notes numbers by name, and grids of drawings, for one step."""
+
+    def flush(self) -> None:
+        """Brings everything noted so far to the disk."""
+
+    def close(self) -> None:
+        """Ends the diary; nothing can be noted any more."""
+
+
+class TensorBoard:
+    """Writes `tensorboard/` in the run's folder: `tensorboard --logdir runs`."""
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        """Opens the diary and notes the settings, if it is new."""
+        import_or_explain("tensorboard")
+        place = folder / "tensorboard"
+        new = not place.exists()
+        self._writer = tf.summary.create_file_writer(str(place))
+        if new:
+            rows = [f"| {name} | {value} |" for name, value in settings.items()]
+            table = "\n".join(["| setting | value |", "|---|---|", *rows])
+            with self._writer.as_default():
+                tf.summary.text("settings", table, step=0)
+
+    def write(self, step: int, numbers: dict[str, float], pictures: list[Path]) -> None:
+        """See `Diary.write`."""
+        with self._writer.as_default():
+            for name, value in numbers.items():
+                tf.summary.scalar(name, value, step)
+            for path in pictures:
+                image = np.array(Image.open(path).convert("L"))[None, ..., None]
+                tf.summary.image("drawings", image, step)
+
+    def flush(self) -> None:
+        """See `Diary.flush`."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """See `Diary.close`."""
+        self._writer.close()
+
+
+class WeightsAndBiases:
+    """Writes to Weights & Biases: online if you are logged in, else `wandb/` only.
+
+    It never asks for a key. `wandb sync` sends an offline diary later.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        """Opens the run's diary, and goes on with it when there is one."""
+        wandb = import_or_explain("wandb")
+        note = folder / "wandb" / "id.txt"
+        name = note.read_text() if note.exists() else uuid.uuid4().hex[:8]
+        with files.whole(note) as aside:
+            aside.write_text(name)
+        self._wandb = wandb
+        self._run = wandb.init(
+            project="mnistgan",
+            dir=str(folder),
+            id=name,
+            resume="allow",
+            config=settings,
+            mode=os.environ.get("WANDB_MODE")
+            or ("online" if knows_you() else "offline"),
+            settings=wandb.Settings(silent=True, console="off"),
+        )
+
+    def write(self, step: int, numbers: dict[str, float], pictures: list[Path]) -> None:
+        """See `Diary.write`."""
+        notes: dict[str, Any] = dict(numbers)
+        if pictures:
+            notes["drawings"] = [self._wandb.Image(str(path)) for path in pictures]
+        self._run.log(notes, step=step)
+
+    def flush(self) -> None:
+        """Nothing to do: wandb writes by itself."""
+
+    def close(self) -> None:
+        """See `Diary.close`."""
+        self._run.finish()
+
+
+def import_or_explain(package: str) -> ModuleType:
+    """Imports an optional package; ValueError, with the command, when it is missing."""
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise ValueError(
+            f"it needs one more package, {package}: pip install 'mnistgan[diary]'"
+        ) from error
+
+
+def knows_you() -> bool:
+    """Whether there is a key for Weights & Biases, without asking for one."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    notes = (Path.home() / name for name in (".netrc", "_netrc"))
+    return any("api.wandb.ai" in path.read_text() for path in notes if path.is_file())
+
+
+DIARIES: dict[str, Callable[..., Diary]] = {
+    "tensorboard": TensorBoard,
+    "wandb": WeightsAndBiases,
+}
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuses a diary that does not exist: ValueError, with the name."""
+    for name in names:
+        if name != "csv" and name not in DIARIES:
+            raise ValueError(
+                f"there is no diary {name!r}; choose from csv, {', '.join(DIARIES)}"
+            )
+
+
+class Diaries:
+    """The diaries of one run. One that fails is closed with a warning; the run goes on.
+
+    The diary `csv` is always written, by the training itself.
+    """
+
+    def __init__(
+        self, names: Sequence[str], folder: Path, settings: dict[str, Any]
+    ) -> None:
+        """Opens them.
+
+        Args:
+            names: Some of `DIARIES`, or `"csv"`.
+            folder: The run's folder.
+            settings: What to note about the run.
+
+        Raises:
+            ValueError: There is no diary of that name.
+        """
+        check_names(names)
+        self._folder, self._note = folder, folder / "diaries.json"
+        self._open: dict[str, Diary] = {}
+        for name in names:
+            if name in DIARIES:
+                self._guard(name, lambda n=name: self._start(n, settings))
+
+    def update(self, step: int) -> None:
+        """Copies everything that is new, up to and including `step`."""
+        for name, diary in list(self._open.items()):
+            self._guard(name, lambda n=name, d=diary: self._copy(n, d, step))
+
+    def close(self) -> None:
+        """Closes all of them."""
+        for name, diary in list(self._open.items()):
+            self._guard(name, diary.close)
+
+    def _start(self, name: str, settings: dict[str, Any]) -> None:
+        self._open[name] = DIARIES[name](self._folder, settings)
+
+    def _copy(self, name: str, diary: Diary, step: int) -> None:
+        reached = json.loads(self._note.read_text()) if self._note.exists() else {}
+        for entry in news(self._folder, reached.get(name, -1), step):
+            diary.write(*entry)
+        # First the note, then the disk: rather a gap after a crash than rows twice.
+        with files.whole(self._note) as aside:
+            aside.write_text(json.dumps({**reached, name: step}) + "\n")
+        diary.flush()
+
+    def _guard(self, name: str, task) -> None:
+        """A diary must never stop a training run, whatever goes wrong in it."""
+        try:
+            task()
+        except Exception as error:
+            self._open.pop(name, None)
+            warnings.warn(f"the diary {name!r} stopped: {error}", stacklevel=2)
+
+
+def news(
+    folder: Path, after: int, until: int
+) -> Iterator[tuple[int, dict[str, float], list[Path]]]:
+    """What a run noted after one step and until another, in order."""
+    found: dict[int, tuple[dict, list]] = {}
+
+    def at(step):
+        return found.setdefault(step, ({}, []))
+
+    for row in read_diary(folder):
+        at(row["step"])[0].update({k: v for k, v in row.items() if k != "step"})
+    for row in read_scores(folder):
+        at(row["step"])[0].update(
+            {f"judge/{k}": v for k, v in row.items() if k != "step"}
+        )
+    for path in (folder / "previews").glob("step_*.png"):
+        at(int(path.stem.removeprefix("step_")))[1].append(path)
+    for step in sorted(found):
+        if after < step <= until:
+            yield step, *found[step]

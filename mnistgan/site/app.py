@@ -1,0 +1,137 @@
+"""The website itself: `make site`, or `streamlit run mnistgan/site/app.py`."""
+
+import random
+from pathlib import Path
+
+import streamlit as st
+
+import mnistgan  # noqa: F401 -- first: it sets TensorFlow up
+from mnistgan.machine import load_tensorflow
+
+load_tensorflow()
+
+import keras  # noqa: E402
+
+from mnistgan.site.studio import AT_ONCE, Studio, models  # noqa: E402
+
+SEEDS = 1_000_000
+
+
+@st.cache_resource(max_entries=4, show_spinner="The robot is waking up …")
+def open_studio(path: str, changed: float) -> Studio:
+    """Loads a model once for all visitors, and again when its file has `changed`."""
+    # After each answer, Streamlit makes Keras forget what it prepared. All visitors
+    # share one robot, so that would cost each of them a quarter of a second, and might
+    # hit another for whom it is just drawing. Nothing is built here that piles up.
+    keras.backend.clear_session = lambda *_, **__: None
+    return Studio(Path(path))
+
+
+def choose_studio() -> Studio:
+    """Lets the visitor choose a robot; ends the page when it cannot be loaded."""
+    known = models()
+    name = st.selectbox("Which robot?", list(known), help="Yours, or the course's.")
+    path = known[name]
+    try:
+        return open_studio(str(path), path.stat().st_mtime)
+    except (OSError, ValueError):
+        st.error(
+            f"The file of “{name}” is damaged or missing. Choose another robot, or "
+            "train this one again."
+        )
+        st.stop()
+
+
+def roll(key: str) -> None:
+    """Puts a new random seed into a number box."""
+    st.session_state[key] = random.randrange(SEEDS)
+
+
+def seed_box(label: str, key: str, start: int) -> int:
+    """A box for a seed, and a button that rolls the dice."""
+    st.session_state.setdefault(key, start)
+    box, button = st.columns([2, 1], vertical_alignment="bottom")
+    button.button(
+        "Surprise me",
+        f"roll_{key}",
+        icon=":material/casino:",
+        on_click=roll,
+        args=[key],
+    )
+    return int(box.number_input(label, 0, SEEDS - 1, key=key))
+
+
+def level_knobs(names: list[str]) -> None:
+    """Turns all knobs back to the middle."""
+    for name in names:
+        st.session_state[name] = 0.0
+
+
+def turn_knobs(studio: Studio) -> None:
+    """One digit, and a slide bar for each knob."""
+    seed = seed_box("Seed (the digit to start from)", "seed", 4)
+    picture, knobs = st.columns(2)
+    keys = [f"turn_{name}" for name in studio.knobs.names]
+    with knobs:
+        turns = [
+            st.slider(name.replace("_", " "), -3.0, 3.0, 0.0, 0.1, key=key)
+            for name, key in zip(studio.knobs.names, keys, strict=True)
+        ]
+        st.button("All knobs to the middle", on_click=level_knobs, args=[keys])
+    png = studio.digit(studio.turned(seed, turns))
+    with picture:
+        st.image(png, caption=f"A digit drawn from seed {seed}", width=320)
+        st.download_button("Download this digit (PNG)", png, "digit.png", "image/png")
+
+
+def draw_many(studio: Studio) -> None:
+    """Many new digits at once."""
+    seed = seed_box("Seed (which digits)", "many_seed", 0)
+    count = st.slider("How many digits?", 8, AT_ONCE, 32, 8)
+    png = studio.grid(seed, count)
+    st.image(png, caption=f"{count} new digits from seed {seed}, unpicked")
+    st.download_button("Download all (PNG)", png, "digits.png", "image/png")
+
+
+def morph_two(studio: Studio) -> None:
+    """A film from one digit to another."""
+    start = seed_box("Seed of the first digit", "start", 1)
+    end = seed_box("Seed of the second digit", "end", 2)
+    strip, film = studio.morph(start, end)
+    st.image(film, caption=f"From seed {start} to seed {end}, and back", width=256)
+    st.image(strip, caption="The same, step by step")
+    st.download_button("Download the film (GIF)", film, "morph.gif", "image/gif")
+
+
+HOW = """
+Nobody ever wrote these digits. A **neural network**, the *artist*, draws each of them
+from 32 random numbers.
+
+How did it learn? In a game with a second network, the *detective*. The detective saw
+70,000 real digits, written by people, and the artist's drawings, and had to tell which
+is which. Each became better because of the other. The two together are called a
+**GAN**, a generative adversarial network.
+
+The slide bars turn **knobs**: directions in the space of those 32 numbers, along which
+the drawings change most. A knob without a name is called after its rank. In notebook 06
+of the course you find them yourself, give them names, and check the names on numbers.
+"""
+
+
+def main() -> None:
+    """Builds the page, from top to bottom, whenever a visitor moves something."""
+    st.set_page_config("Robot, draw me a digit", "✏️", layout="centered")
+    st.title("Robot, draw me a digit")
+    studio = choose_studio()
+    pages = {
+        "Turn the knobs": turn_knobs,
+        "Many digits": draw_many,
+        "Morph": morph_two,
+    }
+    page = st.radio("What shall it do?", list(pages), horizontal=True)
+    pages[page](studio)
+    with st.expander("How does it work?"):
+        st.markdown(HOW)
+
+
+main()

@@ -1,0 +1,112 @@
+"""What the website draws, apart from the website: models, pictures and films as bytes.
+
+Nothing here knows Streamlit. A `Studio` may be shared by all visitors: once it is
+built, drawing changes nothing in it.
+"""
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from mnistgan import latent, plots
+from mnistgan.data import to_uint8
+from mnistgan.drawing import PRETRAINED, load_generator, make_noise, walk
+from mnistgan.explore import to_png
+from mnistgan.runs import is_finished
+from mnistgan.settings import runs_folder
+
+COURSE = "the robot of the course"
+AT_ONCE = 64  # pictures that one visitor can ask for
+
+
+def models() -> dict[str, Path]:
+    """Lists the models that visitors can choose: finished runs, then the course's own.
+
+    Returns:
+        Names and `.keras` files, the newest run first.
+    """
+    files = list(runs_folder().glob("*/generator.keras"))
+    files.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    own = {path.parent.name: path for path in files if is_finished(path.parent)}
+    return {**own, COURSE: PRETRAINED}
+
+
+class Studio:
+    """One generator with its knobs, ready to draw.
+
+    Attributes:
+        knobs: Those saved beside the model; else the six strongest.
+        noise_dim: Numbers in one noise.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Loads a model. Raises OSError or ValueError, with a sentence, when it fails.
+
+        Args:
+            path: One of the files of `models()`.
+        """
+        self._generator = load_generator(path)
+        self.noise_dim = self._generator.input_shape[1]
+        try:
+            self.knobs = latent.load_knobs(latent.knobs_file(path), self.noise_dim)
+        except (OSError, ValueError):
+            self.knobs = latent.find_knobs(self._generator)
+        shape = tf.TensorSpec((None, self.noise_dim), tf.float32)
+
+        @tf.function(input_signature=[shape])
+        def paint(noise):
+            return to_uint8(self._generator(noise, training=False))
+
+        self._paint = paint
+        # One thread draws for all visitors: TensorFlow prepares itself anew in each
+        # thread, which costs ten times as much as drawing a digit.
+        self._painter = ThreadPoolExecutor(max_workers=1)
+        self.draw(self.noise(0, 1))  # compiles now, before the first visitor waits
+
+    def noise(self, seed: int, count: int) -> np.ndarray:
+        """Makes `(count, noise_dim)` noise; see `mnistgan.drawing.make_noise`."""
+        return make_noise(self._generator, count, seed).numpy()
+
+    def draw(self, noise: np.ndarray) -> np.ndarray:
+        """Draws `(count, 64, 64, 1)`, uint8, all in one batch.
+
+        Raises:
+            ValueError: More than `AT_ONCE` pictures, or none.
+        """
+        if not 1 <= len(noise) <= AT_ONCE:
+            raise ValueError(f"{len(noise)} pictures; choose 1 to {AT_ONCE}")
+        return self._painter.submit(lambda: self._paint(noise).numpy()).result()
+
+    def turned(self, seed: int, turns: list[float]) -> np.ndarray:
+        """The noise of a seed after each knob was turned: `(1, noise_dim)`, float32."""
+        return (
+            self.noise(seed, 1) + np.array([turns], "float32") @ self.knobs.directions
+        )
+
+    def digit(self, noise: np.ndarray, pixels: int = 320) -> bytes:
+        """Draws one digit as a PNG file, from noise `(1, noise_dim)`."""
+        return to_png(self.draw(noise)[0], pixels)
+
+    def grid(self, seed: int, count: int) -> bytes:
+        """Draws many digits, as they come, as a PNG file."""
+        return to_png(plots.tile(self.draw(self.noise(seed, count))))
+
+    def morph(self, start: int, end: int, steps: int = 12) -> tuple[bytes, bytes]:
+        """Morphs the digit of one seed into that of another, and back.
+
+        Returns:
+            A strip as a PNG file, and an endless film as a GIF file.
+        """
+        one, two = (tf.constant(self.noise(seed, 1)[0]) for seed in (start, end))
+        frames = self.draw(walk(one, two, steps).numpy())
+        film = io.BytesIO()
+        images = [Image.fromarray(f[..., 0]).resize((256, 256)) for f in frames]
+        images += images[-2:0:-1]
+        images[0].save(
+            film, "GIF", save_all=True, append_images=images[1:], duration=120, loop=0
+        )
+        return to_png(plots.tile(frames, columns=steps // 2)), film.getvalue()

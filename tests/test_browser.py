@@ -1,0 +1,173 @@
+"""What people see: JupyterLab, voila and the website, in a real browser.
+
+Chromium is driven by Playwright. `make test` installs it where Debian's packages are;
+elsewhere any Chromium or Chrome on the path will do. Screenshots go to
+build/screenshots, from where `make pictures` takes those of the lessons.
+"""
+
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+
+import course
+import nbformat
+import pytest
+from load_site import free_port, start_site
+
+SHOTS = course.ROOT / "build" / "screenshots"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
+MINUTE = 60_000  # milliseconds, as Playwright counts
+
+
+@pytest.fixture(scope="module")
+def browser():
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not found:
+        pytest.skip("no Chromium or Chrome on the path; `make test` installs one")
+    from playwright.sync_api import sync_playwright
+
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def open_page(browser, address, width=1100, height=800):
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.set_default_timeout(MINUTE)
+    page.goto(address)
+    return page
+
+
+@contextmanager
+def serving(command, port, health):
+    """A server that answers at an address, until the block ends."""
+    log = SHOTS / f"{port}.log"
+    with open(log, "w") as lines:
+        server = subprocess.Popen(command, stdout=lines, stderr=subprocess.STDOUT)
+    try:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}{health}", timeout=1)
+                break
+            except OSError:
+                assert server.poll() is None, log.read_text()
+                time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def explorers(tmp_path_factory):
+    """A folder with the code of notebook 06 as far as its first explorer.
+
+    Without the prose it fits on one screen: JupyterLab does not draw what is off it.
+    """
+    folder = tmp_path_factory.mktemp("lab")
+    notebook = nbformat.read(
+        course.ROOT / "notebooks" / "06_explore_the_noise.ipynb", as_version=4
+    )
+    sources = [cell.source for cell in notebook.cells]
+    last = next(n for n, source in enumerate(sources) if source.endswith("r.box"))
+    notebook.cells = [c for c in notebook.cells[: last + 1] if c.cell_type == "code"]
+    nbformat.write(notebook, folder / "explore.ipynb")
+    return folder
+
+
+def drag_first_slider(page):
+    """Drags the first slider of a notebook; returns the picture before and after."""
+    picture = page.locator("img.mnistgan-picture").first
+    picture.wait_for()
+    handle = page.locator(".noUi-handle").first
+    picture.scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)  # until the page stands still
+    before = picture.get_attribute("src")
+    box = handle.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(8):
+        page.mouse.move(x + 6 * step, y)
+    page.mouse.up()
+    page.wait_for_function(
+        "old => document.querySelector('img.mnistgan-picture').src !== old", arg=before
+    )
+    return before, picture.get_attribute("src")
+
+
+def test_sliders_are_alive_in_jupyterlab(browser, explorers):
+    port = free_port()
+    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
+    command += [f"--port={port}", f"--ServerApp.root_dir={explorers}"]
+    command += ["--IdentityProvider.token=", "--expose-app-in-browser"]
+    with serving(command, port, "/api") as site:
+        page = open_page(browser, f"{site}/lab/tree/explore.ipynb", height=1100)
+        page.locator(".jp-Notebook").wait_for()
+        page.wait_for_function("window.jupyterapp !== undefined")
+        page.get_by_text("| Idle").first.wait_for()  # the kernel is there
+        page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        before, after = drag_first_slider(page)
+        assert before != after
+        page.screenshot(path=SHOTS / "lab.png")
+        page.close()
+
+
+def test_sliders_are_alive_in_voila(browser, explorers):
+    port = free_port()
+    command = [sys.executable, "-m", "voila", str(explorers / "explore.ipynb")]
+    command += [f"--port={port}", "--no-browser", "--strip_sources=True"]
+    with serving(command, port, "/"):
+        page = open_page(browser, f"http://127.0.0.1:{port}/")
+        before, after = drag_first_slider(page)
+        assert before != after
+        page.screenshot(path=SHOTS / "voila.png")
+        page.close()
+
+
+@pytest.fixture(scope="module")
+def site():
+    port = free_port()
+    server = start_site(port)
+    yield f"http://127.0.0.1:{port}"
+    server.terminate()
+    server.wait(timeout=30)
+
+
+@pytest.mark.parametrize("name, width", [("site", 1100), ("site_phone", 390)])
+def test_the_website_draws_on_a_desk_and_on_a_phone(browser, site, name, width):
+    page = open_page(browser, site, width, 800)
+    picture = page.locator('[data-testid="stImage"] img').first
+    picture.wait_for()
+    before = picture.get_attribute("src")
+    page.get_by_role("slider", name="knob 1").focus()  # as a screen reader finds it
+    for _ in range(12):
+        page.keyboard.press("ArrowRight")  # by keyboard alone
+    page.wait_for_function(
+        "old => document.querySelector('[data-testid=stImage] img').src !== old",
+        arg=before,
+    )
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= width, f"the page is {wide} pixels wide on a screen of {width}"
+    page.locator("h1").scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    page.screenshot(path=SHOTS / f"{name}.png")
+    page.close()
+
+
+def test_the_website_speaks_to_nobody_else(browser, site):
+    page = browser.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(site)
+    page.locator('[data-testid="stImage"] img').first.wait_for(timeout=MINUTE)
+    page.close()
+    strangers = [u for u in asked if not u.startswith((site, "data:", "blob:"))]
+    assert not strangers

@@ -1,0 +1,121 @@
+"""Diaries for other programs: nothing twice, and no run is stopped by one."""
+
+import os
+import signal
+
+import pytest
+import tensorflow as tf
+
+from mnistgan import diaries, training
+from mnistgan.settings import Settings
+
+TINY = Settings(
+    preset="quick",
+    epochs=2,
+    pictures=640,
+    batch_size=16,
+    noise_dim=8,
+    generator_width=2,
+    discriminator_width=2,
+    previews=1,
+)
+
+
+class Notes:
+    """A diary that remembers what it was told, over several runs."""
+
+    pages: tuple = ()
+    open = False
+
+    def __init__(self, folder, settings):
+        self.settings = settings
+        Notes.open = True
+
+    def write(self, step, numbers, pictures):
+        Notes.pages += ((step, numbers, [path.name for path in pictures]),)
+
+    def flush(self):
+        pass
+
+    def close(self):
+        Notes.open = False
+
+
+@pytest.fixture
+def notes(monkeypatch):
+    monkeypatch.setitem(diaries.DIARIES, "notes", Notes)
+    monkeypatch.setattr(Notes, "pages", ())
+    return Notes
+
+
+def test_a_diary_hears_of_every_row_and_every_grid_once(notes, tmp_path):
+    run = training.train(TINY, tmp_path / "run", diary=["csv", "notes"])
+    told = {step: numbers for step, numbers, _ in notes.pages if numbers}
+    assert list(told) == [row["step"] for row in run.diary]
+    assert told[80]["d_loss"] == run.diary[-1]["d_loss"] and told[80]["epoch"] == 2
+    grids = [name for _, _, names in notes.pages for name in names]
+    assert grids == sorted(p.name for p in (tmp_path / "run" / "previews").iterdir())
+    assert not notes.open
+
+
+def test_an_interrupted_run_goes_on_in_the_same_diary(notes, tmp_path, monkeypatch):
+    real, steps = training.summary, []
+
+    def interrupted(step, *rest):
+        steps.append(step)
+        if len(steps) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(step, *rest)
+
+    monkeypatch.setattr(training, "summary", interrupted)
+    first = training.train(TINY, tmp_path, diary=["notes"])
+    assert not first.finished and notes.pages and not notes.open
+    run = training.train(TINY, tmp_path, diary=["notes"])
+    assert run.finished
+    told = [step for step, numbers, _ in notes.pages if numbers]
+    assert told == [row["step"] for row in run.diary]
+
+
+@pytest.mark.parametrize("moment", ["__init__", "write", "flush", "close"])
+def test_a_broken_diary_never_stops_a_run(notes, tmp_path, monkeypatch, moment):
+    def broken(*_):
+        raise RuntimeError("no paper left")
+
+    monkeypatch.setattr(Notes, moment, broken)
+    with pytest.warns(UserWarning, match="'notes' stopped: no paper left"):
+        assert training.train(TINY, tmp_path, diary=["notes"]).finished
+
+
+def test_an_unknown_diary_is_named_before_anything_is_written(tmp_path):
+    with pytest.raises(ValueError, match="no diary 'tensorbored'; choose from csv"):
+        training.train(TINY, tmp_path / "run", diary=["tensorbored"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_tensorboard_gets_numbers_pictures_and_settings(tmp_path):
+    run = training.train(TINY, tmp_path, diary=["tensorboard"])
+    found = {}
+    for path in sorted((tmp_path / "tensorboard").iterdir()):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                found.setdefault(value.tag, []).append((event.step, value.tensor))
+    losses = {step: float(tf.make_ndarray(value)) for step, value in found["d_loss"]}
+    assert losses == pytest.approx({row["step"]: row["d_loss"] for row in run.diary})
+    assert len(found["drawings"]) == len(list((tmp_path / "previews").iterdir()))
+    assert "batch_size" in str(found["settings"][0][1].string_val[0])
+
+
+def test_weights_and_biases_works_offline_and_asks_for_nothing(tmp_path, monkeypatch):
+    pytest.importorskip("wandb", reason="an extra: pip install 'mnistgan[diary]'")
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    run = training.train(TINY, tmp_path / "run", diary=["wandb"])
+    assert run.finished
+    files = [path.name for path in (tmp_path / "run" / "wandb").rglob("*.wandb")]
+    assert len(files) == 1
+
+
+def test_a_missing_package_is_named_and_the_run_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "wandb", None)
+    with pytest.warns(UserWarning, match=r"pip install 'mnistgan\[diary\]'"):
+        assert training.train(TINY, tmp_path, diary=["wandb"]).finished

@@ -1,0 +1,149 @@
+"""Measures, knobs, and the way from a picture back to its noise."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnistgan import latent
+from mnistgan.drawing import PRETRAINED, draw, load_generator, make_noise
+from mnistgan.models import build_generator
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return load_generator(PRETRAINED)
+
+
+@pytest.fixture(scope="module")
+def knobs(generator):
+    return latent.find_knobs(generator, count=8)
+
+
+def bar(lean=0, thick=4, side=64):
+    """A bar that leans by so many pixels to the right on its way up, 40 rows high."""
+    picture = np.zeros((1, side, side, 1), np.uint8)
+    for row in range(12, 52):
+        left = round(30 + lean * (31.5 - row) / 40)
+        picture[0, row, left : left + thick] = 255
+    return picture
+
+
+def test_the_measures_know_a_bar():
+    upright, leaning = latent.measure(bar()), latent.measure(bar(lean=20))
+    assert upright["ink"] == pytest.approx(100 * 40 * 4 / 64**2)
+    assert upright["slant"] == pytest.approx(0, abs=0.1)
+    assert leaning["slant"] == pytest.approx(np.degrees(np.arctan(20 / 40)), abs=1)
+    assert upright["height"] == pytest.approx(4 * 40 / 12**0.5, rel=0.01)
+    assert leaning["width"] > upright["width"]
+    assert all(value == 0 for value in latent.measure(0 * bar()).values())
+
+
+def test_the_knobs_change_the_pictures_more_than_chance(generator, knobs):
+    assert knobs.directions.shape == (8, 32)
+    assert np.allclose(np.linalg.norm(knobs.directions, axis=1), 1, atol=1e-5)
+    noise = make_noise(generator, 100, seed=3)
+
+    def change(direction):
+        moved = draw(generator, noise + 2 * direction).astype(float)
+        return np.abs(moved - draw(generator, noise)).mean()
+
+    chance = make_noise(generator, 5, seed=9).numpy()
+    chance /= np.linalg.norm(chance, axis=1, keepdims=True)
+    assert change(knobs.directions[0]) > np.mean([change(c) for c in chance])
+    slants = [abs(latent.effect(generator, k)["slant"]) for k in knobs.directions]
+    assert max(slants) > 0.3  # standard deviations
+
+
+def test_the_same_knobs_are_found_again(generator, knobs):
+    again = latent.find_knobs(generator, count=3)
+    assert np.allclose(again.directions, knobs.directions[:3], atol=1e-4)
+
+
+@pytest.mark.parametrize("count", [0, -1, 33])
+def test_an_impossible_number_of_knobs_is_named(generator, count):
+    with pytest.raises(ValueError, match=f"count is {count}; it must be from 1 to 32"):
+        latent.find_knobs(generator, count)
+
+
+def test_named_knobs_are_kept(knobs, tmp_path):
+    named = knobs.rename(knob_2="slant", knob_5="größe")
+    file = latent.knobs_file(tmp_path / "generator.keras")
+    named.save(file)
+    again = latent.load_knobs(file, 32)
+    assert again.names == named.names and again.names[1] == "slant"
+    assert np.array_equal(again.directions, knobs.directions)
+    with pytest.raises(ValueError, match="there is no knob 'knob_2'"):
+        named.rename(knob_2="again")
+    with pytest.raises(ValueError, match="two knobs"):
+        knobs.rename(knob_1="slant", knob_2="slant")
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", '{"a": "b"}', '{"a": [1, 2]}', "{}"])
+def test_a_damaged_file_of_knobs_is_named(tmp_path, text):
+    file = tmp_path / "generator.knobs.json"
+    file.write_text(text)
+    with pytest.raises(ValueError, match="knobs"):
+        latent.load_knobs(file, 32)
+
+
+def test_the_noise_of_a_drawing_is_found_again(generator):
+    picture = draw(generator, make_noise(generator, 1, seed=77))[0]
+    noise, error = latent.find_noise(generator, picture, steps=80)
+    again = draw(generator, noise[np.newaxis])[0]
+    assert noise.shape == (32,)
+    real = np.sqrt(np.mean((again.astype(float) - picture) ** 2))
+    assert real == pytest.approx(error, rel=0.1)
+    some = draw(generator, make_noise(generator, 50, seed=1)).astype(float)
+    usual = np.sqrt(((some - picture) ** 2).mean((1, 2, 3))).min()
+    assert error < usual / 2
+
+
+@pytest.mark.parametrize("shape, kind", [((28, 28, 1), "uint8"), ((64, 64, 1), "f")])
+def test_a_picture_of_another_kind_is_named(shape, kind):
+    with pytest.raises(ValueError, match="cannot search for a picture"):
+        latent.find_noise(build_generator(4, 1), np.zeros(shape, kind))
+
+
+def png(image, kind="PNG"):
+    file = io.BytesIO()
+    image.save(file, kind)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "CMYK", "I;16", "1", "P"])
+@pytest.mark.parametrize("dark_on_bright", [True, False])
+def test_any_picture_of_a_digit_comes_out_like_mnist(mode, dark_on_bright):
+    ink = np.zeros((200, 300), np.uint8)
+    ink[20:120, 30:50] = 255
+    image = Image.fromarray(255 - ink if dark_on_bright else ink)
+    if mode == "I;16":
+        image = Image.fromarray(np.array(image).astype(np.uint16) * 257)
+    else:
+        image = image.convert(mode)
+    raw = png(image, "TIFF" if mode == "CMYK" else "PNG")
+    picture = latent.prepare_drawing(raw)
+    assert picture.shape == (64, 64, 1) and picture.dtype == np.uint8
+    assert picture.max() > 200 and picture[0].max() < 50
+    found = latent.measure(picture[None])
+    assert found["height"] == pytest.approx(4 * 46 / 12**0.5, rel=0.05)
+    y, x = np.mgrid[:64, :64]
+    weights = picture[..., 0]
+    assert np.average(x, weights=weights) == pytest.approx(31.5, abs=0.6)
+    assert np.average(y, weights=weights) == pytest.approx(31.5, abs=0.6)
+
+
+@pytest.mark.parametrize("raw", [b"", b"no picture", png(Image.new("L", (9, 9)))[:40]])
+def test_what_is_no_picture_is_refused(raw):
+    with pytest.raises(ValueError, match=r"not a picture|cannot be used"):
+        latent.prepare_drawing(raw)
+
+
+def test_an_empty_or_a_giant_picture_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="empty"):
+        latent.prepare_drawing(png(Image.new("L", (50, 50), "white")))
+    with pytest.raises(ValueError, match="6000×6000 is too large"):
+        latent.prepare_drawing(png(Image.new("1", (6000, 6000))))
+    with pytest.raises(FileNotFoundError):
+        latent.prepare_drawing(tmp_path / "nothing.png")

@@ -1,0 +1,118 @@
+"""The website, without a browser."""
+
+import asyncio
+import io
+import statistics
+import threading
+
+import numpy as np
+import pytest
+from load_site import APP, crowd, free_port, start_site
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from mnistgan import latent
+from mnistgan.drawing import PRETRAINED
+from mnistgan.site import studio
+
+
+@pytest.fixture(scope="module")
+def room():
+    return studio.Studio(PRETRAINED)
+
+
+@pytest.fixture
+def runs(tmp_path, monkeypatch):
+    """An empty folder for runs: the site knows only the robot of the course."""
+    monkeypatch.setenv("MNISTGAN_RUNS", str(tmp_path))
+    return tmp_path
+
+
+def visit():
+    return AppTest.from_file(str(APP), default_timeout=120).run()
+
+
+def test_only_finished_runs_can_be_chosen(runs):
+    (runs / "broken").mkdir()
+    (runs / "broken" / "generator.keras").write_text("no model")
+    assert studio.models() == {studio.COURSE: PRETRAINED}
+
+
+def test_pictures_and_films_are_what_they_say(room):
+    digit = Image.open(io.BytesIO(room.digit(room.noise(4, 1))))
+    assert digit.format == "PNG" and digit.size == (320, 320)
+    strip, film = (Image.open(io.BytesIO(raw)) for raw in room.morph(1, 2))
+    assert film.format == "GIF" and film.n_frames == 22 and strip.format == "PNG"
+    many = Image.open(io.BytesIO(room.grid(0, 32)))
+    assert many.width > 8 * 64
+
+
+@pytest.mark.parametrize("count", [0, 65, 10**9])
+def test_nobody_can_ask_for_too_much(room, count):
+    with pytest.raises(ValueError, match="choose 1 to 64"):
+        room.draw(np.broadcast_to(np.float32(0), (count, room.noise_dim)))
+
+
+def test_saved_names_of_knobs_are_used(tmp_path, room):
+    copy = tmp_path / "generator.keras"
+    copy.write_bytes(PRETRAINED.read_bytes())
+    room.knobs.rename(knob_1="slant").save(latent.knobs_file(copy))
+    assert studio.Studio(copy).knobs.names[0] == "slant"
+
+
+def test_visitors_at_the_same_time_get_their_own_digits(room):
+    alone = [room.digit(room.noise(seed, 1)) for seed in range(16)]
+    found = [b""] * 16
+
+    def draw(seed):
+        for _ in range(5):
+            found[seed] = room.digit(room.noise(seed, 1))
+
+    threads = [threading.Thread(target=draw, args=[seed]) for seed in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == alone
+
+
+def test_every_page_works(runs):
+    app = visit()
+    assert not app.exception and len(app.slider) == 6
+    app.slider[0].set_value(2.0).run()
+    app.button[0].click().run()
+    assert not app.exception
+    for name in ("Many digits", "Morph"):
+        app.radio[0].set_value(name).run()
+        assert not app.exception, name
+
+
+def test_all_knobs_go_back_to_the_middle(runs):
+    app = visit()
+    app.slider[2].set_value(-1.5).run()
+    button = next(b for b in app.button if b.label == "All knobs to the middle")
+    button.click().run()
+    assert [bar.value for bar in app.slider] == [0.0] * 6
+
+
+def test_a_broken_model_gives_a_sentence(runs, monkeypatch):
+    broken = runs / "broken.keras"
+    broken.write_text("no model")
+    monkeypatch.setattr(studio, "models", lambda: {"mine": broken})
+    app = visit()
+    assert not app.exception
+    assert "damaged or missing" in app.error[0].value
+    assert str(runs) not in app.error[0].value
+
+
+def test_a_crowd_does_not_wait_long(runs):
+    port = free_port()
+    server = start_site(port, MNISTGAN_RUNS=str(runs))
+    try:
+        asyncio.run(crowd(port, visitors=1, seconds=0))  # wakes the robot up
+        waits, errors = asyncio.run(crowd(port, visitors=8, seconds=6))
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+    assert not errors and len(waits) > 20
+    assert statistics.median(waits) < 0.6  # twice the promise, for busy days
