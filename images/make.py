@@ -183,6 +183,11 @@ def light_copy(image, name, colours=32):
         image.convert("RGB").quantize(colours).save(aside, optimize=True)
 
 
+def leaning(strip):
+    """By how many degrees the slant of a strip's digits changes in all."""
+    return float(np.ptp(latent.measure(strip)["slant"]))
+
+
 def explorers():
     """What the sliders of notebook 06 do, for readers who cannot move them."""
     generator = load_generator(PRETRAINED)
@@ -195,8 +200,13 @@ def explorers():
     knobs = latent.find_knobs(generator, 8).directions
     slants = [abs(latent.effect(generator, knob)["slant"]) for knob in knobs]
     slant = knobs[int(np.argmax(slants))]
-    sevens = draw(generator, start + turns[:, None] * slant)
-    plots.save_grid(sevens, HERE / "knobs.png", 9)
+    strips = [
+        draw(generator, make_noise(generator, 1, seed) + turns[:, None] * slant)
+        for seed in range(60)
+    ]
+    network = judge.load_judge().network
+    steady = [s for s in strips if len(set(judge.read(network, s)[1].argmax(1))) == 1]
+    plots.save_grid(max(steady, key=leaning), HERE / "knobs.png", 9)
     atlas = explore.MapExplorer(generator, knobs[:2])
     atlas.x.value, atlas.y.value = 1.5, -1.0
     light_copy(Image.open(io.BytesIO(atlas.map.value)), "map.png")
@@ -204,10 +214,10 @@ def explorers():
 
 def screenshots():
     """Those of the browser tests that the lessons show."""
-    for path in (HERE.parent / "build" / "screenshots").glob("*.png"):
-        image = Image.open(path)
+    for name in ("lab.png", "site.png", "site_phone.png"):
+        image = Image.open(HERE.parent / "build" / "screenshots" / name)
         image.thumbnail((900, 900))
-        light_copy(image, path.name)
+        light_copy(image, name)
 
 
 if __name__ == "__main__":
