@@ -317,10 +317,11 @@ def train(
         settings.total_steps,
         read_diary(folder, int(state.step)),
     )
-    if not run.finished:
-        pictures, _ = data.load_mnist(f"train[:{settings.pictures}]", data_dir)
-        pictures = data.prepare_all(pictures)
-        with closing(Diaries(diary, folder, dataclasses.asdict(settings))) as diaries:
+    with closing(Diaries(diary, folder, dataclasses.asdict(settings))) as diaries:
+        if not run.finished:
+            pictures, _ = data.load_mnist(f"train[:{settings.pictures}]", data_dir)
+            pictures = data.prepare_all(pictures)
             run = play(run, settings, pictures, step, manager, judge, diaries)
+        diaries.update(run.step)
     finish(run, state)
     return run

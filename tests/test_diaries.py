@@ -1,24 +1,17 @@
 """Diaries for other programs: nothing twice, and no run is stopped by one."""
 
+import dataclasses
 import os
 import signal
+import sys
 
 import pytest
 import tensorflow as tf
+from test_training import SMALL
 
 from mnistgan import diaries, training
-from mnistgan.settings import Settings
 
-TINY = Settings(
-    preset="quick",
-    epochs=2,
-    pictures=640,
-    batch_size=16,
-    noise_dim=8,
-    generator_width=2,
-    discriminator_width=2,
-    previews=1,
-)
+TINY = dataclasses.replace(SMALL, epochs=2)
 
 
 class Notes:
@@ -76,6 +69,14 @@ def test_an_interrupted_run_goes_on_in_the_same_diary(notes, tmp_path, monkeypat
     assert told == [row["step"] for row in run.diary]
 
 
+def test_a_diary_that_is_asked_for_later_gets_the_whole_run(notes, tmp_path):
+    run = training.train(TINY, tmp_path)
+    for _ in range(2):
+        training.train(TINY, tmp_path, diary=["notes"])
+    told = [step for step, numbers, _ in notes.pages if numbers]
+    assert told == [row["step"] for row in run.diary]
+
+
 @pytest.mark.parametrize("moment", ["__init__", "write", "flush", "close"])
 def test_a_broken_diary_never_stops_a_run(notes, tmp_path, monkeypatch, moment):
     def broken(*_):
@@ -116,6 +117,6 @@ def test_weights_and_biases_works_offline_and_asks_for_nothing(tmp_path, monkeyp
 
 
 def test_a_missing_package_is_named_and_the_run_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "wandb", None)
+    monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.warns(UserWarning, match=r"pip install 'mnistgan\[diary\]'"):
         assert training.train(TINY, tmp_path, diary=["wandb"]).finished
