@@ -56,6 +56,7 @@ badges: $(READY) ## write the course's address everywhere: make badges REPO=owne
 bench: $(READY) ## how fast is the step, how good the drawings, beside others? (an hour)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python tests/benchmark.py
+	$(BIN)/python tests/costs.py
 	$(BIN)/python tests/peers.py
 
 robot: $(READY) ## train the robot that comes with the course again, and judge it

@@ -1,4 +1,4 @@
-"""Two layers that Keras has too, and that cost less here on a processor.
+"""Three layers that Keras has too, and that cost less here on a processor.
 
 `make bench` shows what they save.
 """
@@ -32,6 +32,54 @@ class BatchNorm(keras.layers.BatchNormalization):
         ):
             memory.assign(self.momentum * memory + (1.0 - self.momentum) * new)
         return outputs
+
+
+@keras.utils.register_keras_serializable("mnistgan")
+class ConvTranspose(keras.layers.Conv2DTranspose):
+    """Keras' `Conv2DTranspose`, faster where a single channel comes out.
+
+    TensorFlow's own operation then leaves most of the processor idle. So this layer
+    lays its 4×4 window out as 2×2 tiles of 2×2 pixels, which an ordinary convolution
+    calculates; the gradients are TensorFlow's. The results are the same, to rounding.
+
+    Args:
+        filters: Channels out.
+
+    Raises:
+        ValueError: `filters` is not a whole number of at least 1.
+    """
+
+    def __init__(self, filters, **kwargs):
+        """The window is 4×4, and it moves by 2 pixels: nothing else is needed here."""
+        fixed = {"kernel_size": 4, "strides": 2, "padding": "same"}
+        super().__init__(filters, **{**kwargs, **fixed})
+
+    def call(self, inputs):
+        """From `(batch, height, width, channels)` to twice the height and width."""
+        outputs = spread(inputs, tf.cast(self.kernel, inputs.dtype))
+        return outputs + tf.cast(self.bias, inputs.dtype) if self.use_bias else outputs
+
+
+@tf.custom_gradient
+def spread(inputs, kernel):
+    """What `ConvTranspose` calculates, and its gradients."""
+    _, height, width, channels = inputs.shape
+    filters, same = kernel.shape[2], {"strides": [1, 2, 2, 1], "padding": "SAME"}
+
+    def gradients(slope):
+        return tf.nn.conv2d(slope, kernel, **same), tf.raw_ops.Conv2DBackpropFilter(
+            input=slope, filter_sizes=kernel.shape, out_backprop=inputs, **same
+        )
+
+    tiles = tf.reshape(kernel, [2, 2, 2, 2, filters, channels])
+    tiles = tf.reverse(tf.transpose(tiles, [0, 2, 5, 1, 3, 4]), [0, 1])
+    tiles = tf.reshape(tiles, [2, 2, channels, 4 * filters])
+    edges = [[0, 0], [1, 1], [1, 1], [0, 0]]
+    x = tf.nn.conv2d(inputs, tiles, 1, edges)
+    x = tf.reshape(x, [-1, height + 1, width + 1, 2, 2 * filters])
+    x = tf.transpose(x, [0, 1, 3, 2, 4])  # rows of pixels, instead of rows of tiles
+    x = tf.reshape(x, [-1, 2 * height + 2, 2 * width + 2, filters])
+    return x[:, 1:-1, 1:-1], gradients
 
 
 @keras.utils.register_keras_serializable("mnistgan")

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow import keras
 from tensorflow.keras import layers
 
-from mnistgan.layers import BatchNorm, Fog
+from mnistgan.layers import BatchNorm, ConvTranspose, Fog
 
 
 def build_generator(noise_dim: int = 32, width: int = 16) -> keras.Model:
@@ -39,7 +39,7 @@ def build_generator(noise_dim: int = 32, width: int = 16) -> keras.Model:
         x = layers.Conv2DTranspose(channels, 4, 2, "same", use_bias=False, **start)(x)
         x = BatchNorm(momentum=0.9)(x)
         x = layers.ReLU()(x)  # in the end (32, 32, 16)
-    x = layers.Conv2DTranspose(1, 4, 2, "same", **start)(x)
+    x = ConvTranspose(1, **start)(x)
     images = layers.Activation("tanh", dtype="float32")(x)  # (64, 64, 1)
     return keras.Model(noise, images, name="generator")
 

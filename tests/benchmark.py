@@ -4,9 +4,8 @@
 Adam, fog) on the same digits: once by the same calculation, once with the third look of
 the discriminator that PyTorch's own DCGAN example takes. They take turns, each in a
 process of its own, so that neither disturbs the other; medians are printed. PyTorch
-runs in its fastest layout for such networks, channels_last. Then: what a step costs
-when the networks are wider, the batches larger, or the cores fewer; and how much of the
-time of a whole run is spent outside the step. All tables are Markdown.
+runs in its fastest layout for such networks, channels_last. tests/costs.py says what
+makes a step dearer, and where its time goes.
 """
 
 import json
@@ -15,13 +14,10 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 TURNS = 3
 WARM_UP, STEPS = 10, 100
-WIDE = {"generator_width": 32, "discriminator_width": 32}
-NARROW = {"generator_width": 8, "discriminator_width": 8}
 
 
 def measure(step, batches):
@@ -46,7 +42,7 @@ def digits(changes):
 
 
 def run_tensorflow(**changes):
-    """Our own step, with our own settings, and how much of the peak it uses."""
+    """Our own step, with our own settings."""
     from mnistgan import training
 
     batches, chosen = digits(changes)
@@ -57,75 +53,7 @@ def run_tensorflow(**changes):
         state.generator_optimizer,
         state.discriminator_optimizer,
     )
-    found = measure(lambda batch: float(step(batch)[0]), batches)
-    flop = step_flop(state.generator, state.discriminator)
-    return {**found, "peak share": found["images/s"] * flop / matrix_peak()}
-
-
-def layer_flop(layer):
-    """Multiplications and additions of one layer for one picture, forwards."""
-    if not hasattr(layer, "kernel"):
-        return 0
-    places = 1
-    if len(layer.kernel.shape) == 4:
-        turned = "Transpose" in type(layer).__name__
-        _, height, width, _ = (layer.input if turned else layer.output).shape
-        places = height * width
-    return 2 * places * int(layer.kernel.value.shape.num_elements())
-
-
-def step_flop(generator, discriminator):
-    """What one picture costs in one training step, counted: convolutions and dense.
-
-    A layer costs the same forwards, for its input's gradient, and for its weights'. No
-    gradient of noise or of real pictures is needed. The discriminator looks twice; its
-    look at the drawn picture is also followed back for the generator.
-    """
-    g, d = (
-        [f for f in map(layer_flop, m.layers) if f] for m in (generator, discriminator)
-    )
-    return 3 * sum(g) - g[0] + (3 + 4) * sum(d) - 2 * d[0]
-
-
-def matrix_peak(size=2048):
-    """FLOP per second of a product of two large matrices: the best of ten."""
-    import tensorflow as tf
-
-    table = tf.random.normal((size, size))
-    times = []
-    for _ in range(10):
-        start = time.perf_counter()
-        tf.matmul(table, table).numpy()
-        times.append(time.perf_counter() - start)
-    return 2 * size**3 / min(times)
-
-
-def run_whole():
-    """The share of a whole run, without its start, that is not spent in the step."""
-    from mnistgan import training
-    from mnistgan.settings import choose_settings
-
-    spent, make = [], training.make_whole_step
-
-    def make_timed_step(*args):
-        step = make(*args)
-
-        def timed(batch):
-            start = time.perf_counter()
-            results = step(batch)
-            float(results[0])
-            spent.append((start, time.perf_counter()))
-            return results
-
-        return timed
-
-    training.make_whole_step = make_timed_step
-    settings = choose_settings("laptop", epochs=2, pictures=32_000)
-    with tempfile.TemporaryDirectory() as folder:
-        training.train(settings, folder)
-        over = time.perf_counter()
-    inside = sum(end - start for start, end in spent[1:])  # the first one compiles
-    return {"outside": 1 - inside / (over - spent[0][1])}
+    return measure(lambda batch: float(step(batch)[0]), batches)
 
 
 def torch_networks(chosen):
@@ -200,11 +128,9 @@ def run_pytorch(again=False, **changes):
     return measure(step, batches)
 
 
-def run(who, cores=None, environment=None, **changes):
-    """Runs one of the workers in a process of its own, on some or all of the cores."""
-    command = [sys.executable, __file__, who, json.dumps(changes)]
-    if cores:
-        command = ["taskset", "-c", f"0-{cores - 1}", *command]
+def run(who, script=__file__, environment=None, **changes):
+    """Runs one of a script's workers in a process of its own; returns what it found."""
+    command = [sys.executable, script, who, json.dumps(changes)]
     environment = {**os.environ, **(environment or {})}
     return json.loads(subprocess.check_output(command, text=True, env=environment))
 
@@ -235,37 +161,16 @@ def compare():
         print(f"| {name} | {speeds[name]:.0f} | {ratio:.2f} × | {peak:.2f} GB |")
 
 
-def costs():
-    """How a step's cost grows."""
-    print("\n| step | ms | images/s | share of the matrix peak |\n|---|---|---|---|")
-    for name, choice in {
-        "as it is": {},
-        "half as wide": NARROW,
-        "twice as wide": WIDE,
-        "batch 16": {"batch_size": 16},
-        "batch 32": {"batch_size": 32},
-        "batch 128": {"batch_size": 128},
-        "one core": {"cores": 1},
-    }.items():
-        found = run("tensorflow", **choice)
-        batch = choice.get("batch_size", 64)
-        speed = found["images/s"]
-        share = f"{found['peak share']:.0%}"
-        print(f"| {name} | {1000 * batch / speed:.0f} | {speed:.0f} | {share} |")
-
-
 def main():
-    """Prints both tables, and the share of a run that is spent outside the step."""
-    print(f"{os.cpu_count()} cores\n")
-    compare()
-    costs()
-    print(f"\nOutside the step: {run('whole')['outside']:.1%} of a run")
-
-
-if __name__ == "__main__":
-    workers = {"tensorflow": run_tensorflow, "pytorch": run_pytorch, "whole": run_whole}
+    """Prints the table, or is one of its workers."""
     if sys.argv[1:]:
+        workers = {"tensorflow": run_tensorflow, "pytorch": run_pytorch}
         who, changes = sys.argv[1:]
         print(json.dumps(workers[who](**json.loads(changes))))
     else:
-        main()
+        print(f"{os.cpu_count()} cores\n")
+        compare()
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from mnistgan.drawing import make_noise
-from mnistgan.layers import BatchNorm, Fog
+from mnistgan.layers import BatchNorm, ConvTranspose, Fog
 from mnistgan.models import (
     build_discriminator,
     build_generator,
@@ -67,6 +67,25 @@ def test_our_batch_normalisation_gives_what_keras_gives(shape):
     for number, pair in enumerate(zip(*results, strict=True)):
         variance = number == len(results[0]) - 1  # n / (n - 1), as documented
         np.testing.assert_allclose(*pair, rtol=0.02 if variance else 1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8, 5), (2, 3, 7, 4)])
+@pytest.mark.parametrize("filters", [1, 3])
+def test_our_transposed_convolution_gives_what_keras_gives(shape, filters):
+    x = tf.random.stateless_normal(shape, seed=(1, 2))
+    theirs = keras.layers.Conv2DTranspose(filters, 4, 2, "same")
+    ours, results = ConvTranspose(filters), []
+    for layer in (theirs, ours):
+        layer.build(shape)
+        layer.set_weights(theirs.get_weights())
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x)
+            rows = tf.range(1.0, 1.0 + y.shape[1])[:, tf.newaxis, tf.newaxis]
+            loss = tf.reduce_sum(rows * tf.tanh(y))
+        results.append([y, *tape.gradient(loss, [x, *layer.trainable_variables])])
+    for pair in zip(*results, strict=True):
+        np.testing.assert_allclose(*pair, rtol=1e-3, atol=1e-4)
 
 
 def test_the_fog_spreads_as_far_as_it_says():
