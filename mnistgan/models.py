@@ -3,7 +3,8 @@
 The networks follow Radford et al. 2016, "Unsupervised Representation Learning with Deep
 Convolutional GANs": strided convolutions, batch normalisation in both, ReLU in the
 generator, LeakyReLU in the discriminator, tanh out. As in that paper's own code for
-MNIST, each network also has one fully connected hidden layer, at its narrow end.
+MNIST, each network also has fully connected hidden layers at its narrow end: the
+discriminator one, the generator three, in which it sorts the noise before it draws.
 """
 
 import tensorflow as tf
@@ -30,7 +31,7 @@ def build_generator(noise_dim: int = 32, width: int = 16) -> keras.Model:
     """
     start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
     x = noise = keras.Input((noise_dim,))
-    for size in (128, 4 * 4 * 8 * width):
+    for size in (128, 128, 128, 4 * 4 * 8 * width):
         x = layers.Dense(size, use_bias=False, **start)(x)
         x = BatchNorm(momentum=0.9)(x)
         x = layers.ReLU()(x)

@@ -8,6 +8,7 @@ runs in its fastest layout for such networks, channels_last. tests/costs.py says
 makes a step dearer, and where its time goes.
 """
 
+import itertools
 import json
 import os
 import resource
@@ -71,8 +72,10 @@ def torch_networks(chosen):
         return nn.Linear(inputs, outputs, bias=False), norm(outputs, nn.BatchNorm1d)
 
     wide, narrow = chosen.generator_width, chosen.discriminator_width
-    painter = [*dense(chosen.noise_dim, 128), nn.ReLU()]
-    painter += [*dense(128, 128 * wide), nn.ReLU(), nn.Unflatten(1, (8 * wide, 4, 4))]
+    sizes, painter = (chosen.noise_dim, 128, 128, 128, 128 * wide), []
+    for inputs, outputs in itertools.pairwise(sizes):
+        painter += [*dense(inputs, outputs), nn.ReLU()]
+    painter += [nn.Unflatten(1, (8 * wide, 4, 4))]
     for size in (4 * wide, 2 * wide, wide):
         painter += [nn.ConvTranspose2d(2 * size, size, 4, 2, 1, bias=False)]
         painter += [norm(size), nn.ReLU()]

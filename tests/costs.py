@@ -82,7 +82,7 @@ def networks(size, noise_dim, wide, narrow, fog):
     doublings = (size // 8).bit_length() - 1  # of 4×4, before the last one
     bare, slope = {"use_bias": False}, layers.LeakyReLU(negative_slope=0.2)
     x = noise = keras.Input((noise_dim,))
-    for units in (128, 4 * 4 * wide * 2**doublings):
+    for units in (128, 128, 128, 4 * 4 * wide * 2**doublings):
         x = normal(x, layers.Dense(units, **bare), layers.ReLU())
     x = layers.Reshape((4, 4, -1))(x)
     for channels in (wide * 2**k for k in reversed(range(doublings))):
