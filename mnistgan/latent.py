@@ -14,7 +14,8 @@ from tqdm.auto import trange
 
 from mnistgan import files
 from mnistgan.data import to_float
-from mnistgan.drawing import draw, make_noise
+from mnistgan.drawing import PRETRAINED, draw, make_noise
+from mnistgan.settings import runs_folder
 
 
 def measure(images: np.ndarray) -> dict[str, np.ndarray]:
@@ -103,8 +104,13 @@ def load_knobs(path: str | os.PathLike, noise_dim: int) -> Knobs:
 
 
 def knobs_file(model: str | os.PathLike) -> Path:
-    """Where the knobs of a generator are kept: beside its `.keras` file."""
-    return Path(model).with_suffix(".knobs.json")
+    """Where the knobs of a generator are kept: beside its `.keras` file.
+
+    Nothing is written beside the robot of the course: its knobs are kept in
+    `mnistgan.settings.runs_folder`.
+    """
+    name = Path(model).with_suffix(".knobs.json")
+    return runs_folder() / name.name if Path(model) == PRETRAINED else name
 
 
 def find_knobs(generator: keras.Model, count: int = 6, seed: int = 0) -> Knobs:

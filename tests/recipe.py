@@ -95,9 +95,12 @@ def artist(
     beside=False,
     leaky=False,
     norm=True,
+    coins=0,
 ):
     """The generator, with more to choose from."""
     x = noise = keras.Input((noise_dim,))
+    if coins:
+        x = Coins(coins)(x)
     for number, size in enumerate((*mapping, 4 * 4 * 8 * width)):
         last = number == len(mapping)
         if beside and last:
@@ -119,6 +122,17 @@ def artist(
     else:
         x = ConvTranspose(1, **START)(x)
     return keras.Model(noise, layers.Activation("tanh")(x))
+
+
+class Coins(layers.Layer):
+    """Coins beside the noise: 1 or -1, the sign of its first numbers."""
+
+    def __init__(self, coins):
+        super().__init__()
+        self.coins = coins
+
+    def call(self, x):
+        return tf.concat([x, tf.sign(x[:, : self.coins])], axis=-1)
 
 
 class FadingFog(layers.Layer):
@@ -342,6 +356,8 @@ ROWS = {
         {"batch_size": 64, "noise_dim": 16},
         DEEP,
     ),
+    "8 coins": ({}, drawn_by(coins=8)),
+    "32 coins": ({}, drawn_by(coins=32)),
     "three more, batch 64": (
         {"batch_size": 64},
         drawn_by(mapping=(128, 128, 128, 128)),

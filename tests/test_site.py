@@ -53,11 +53,16 @@ def test_nobody_can_ask_for_too_much(room, count):
         room.draw(np.broadcast_to(np.float32(0), (count, room.noise_dim)))
 
 
-def test_saved_names_of_knobs_are_used(tmp_path, room):
-    copy = tmp_path / "generator.keras"
-    copy.write_bytes(PRETRAINED.read_bytes())
-    room.knobs.rename(knob_1="slant").save(latent.knobs_file(copy))
-    assert studio.Studio(copy).knobs.names[0] == "slant"
+@pytest.mark.parametrize("own", [True, False])
+def test_saved_names_of_knobs_are_used(runs, room, own):
+    model = runs / "generator.keras" if own else PRETRAINED
+    if own:
+        model.write_bytes(PRETRAINED.read_bytes())
+    before, file = studio.last_changed(model), latent.knobs_file(model)
+    assert file.parent == runs  # never in the package itself
+    room.knobs.rename(knob_1="slant").save(file)
+    assert studio.Studio(model).knobs.names[0] == "slant"
+    assert studio.last_changed(model) > before  # so that the site loads it again
 
 
 def test_visitors_at_the_same_time_get_their_own_digits(room):

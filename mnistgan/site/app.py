@@ -12,14 +12,14 @@ load_tensorflow()
 
 import keras  # noqa: E402
 
-from mnistgan.site.studio import AT_ONCE, Studio, models  # noqa: E402
+from mnistgan.site.studio import AT_ONCE, Studio, last_changed, models  # noqa: E402
 
 SEEDS = 1_000_000
 
 
 @st.cache_resource(max_entries=4, show_spinner="The robot is waking up …")
 def open_studio(path: str, changed: float) -> Studio:
-    """Loads a model once for all visitors, and again when its file has `changed`."""
+    """Loads a model once for all visitors, and again when its files have `changed`."""
     # After each answer, Streamlit makes Keras forget what it prepared. All visitors
     # share one robot, so that would cost each of them a quarter of a second, and might
     # hit another for whom it is just drawing. Nothing is built here that piles up.
@@ -33,7 +33,7 @@ def choose_studio() -> Studio:
     name = st.selectbox("Which robot?", list(known), help="Yours, or the course's.")
     path = known[name]
     try:
-        return open_studio(str(path), path.stat().st_mtime)
+        return open_studio(str(path), last_changed(path))
     except (OSError, ValueError):
         st.error(
             f"The file of “{name}” is damaged or missing. Choose another robot, or "

@@ -35,6 +35,13 @@ def models() -> dict[str, Path]:
     return {**own, COURSE: PRETRAINED}
 
 
+def last_changed(model: Path) -> float:
+    """When a model or its knobs were written last. Raises OSError without a model."""
+    knobs = latent.knobs_file(model)
+    wanted = [model, knobs] if knobs.exists() else [model]
+    return max(file.stat().st_mtime for file in wanted)
+
+
 class Studio:
     """One generator with its knobs, ready to draw.
 
