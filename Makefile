@@ -22,8 +22,8 @@ test: $(READY) chromium ## everything that CI runs: lint, types, tests, every no
 lab: $(READY) ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=$(FIRST)
 
-explore: $(READY) ## the knobs of notebook 06 as a page, without the code
-	$(BIN)/voila notebooks/06_explore_the_noise.ipynb --strip_sources=True
+explore: $(READY) ## the sliders of notebook 06 as a page, without the code
+	$(BIN)/voila mnistgan/site/explore.ipynb --strip_sources=True
 
 site: $(READY) ## a little website, where your robots draw for visitors
 	$(BIN)/streamlit run mnistgan/site/app.py --server.headless false

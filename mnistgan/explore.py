@@ -91,7 +91,8 @@ class Explorer:
         self._last_touched: object = None
         self._quiet = False
         self.noise = make_noise(generator, 1, seed)[0].numpy()
-        self.picture = widgets.Image(format="png", width=256, height=256)
+        stiff = {"flex": "0 0 auto"}  # or a narrow page would squeeze the picture
+        self.picture = widgets.Image(format="png", width=256, height=256, layout=stiff)
         self.picture.add_class("mnistgan-picture")
         self.seed = widgets.BoundedIntText(seed, 0, 999_999, description="seed")
         self.surprise, self.zero, self.undo = (
@@ -220,7 +221,8 @@ class MapExplorer:
         self._map = draw_map(generator, directions, size)
         self._span = 2 * REACH * size / (size - 1)  # from edge to edge, not centres
         self.map, self.picture = (
-            widgets.Image(format="png", width=n, height=n) for n in (288, 192)
+            widgets.Image(format="png", width=n, height=n, layout={"flex": "0 0 auto"})
+            for n in (288, 192)
         )
         self.x, self.y = (
             widgets.FloatSlider(0.0, min=-REACH, max=REACH, step=0.05, description=name)
@@ -251,57 +253,3 @@ def draw_map(
     points = np.array([(x, y) for y in steps[::-1] for x in steps], "float32")
     pictures = draw(generator, points @ directions)[:, ::2, ::2]
     return plots.tile(pictures, size, gap=0)
-
-
-class DrawingBoard:
-    """A board to draw a digit on: click its squares, or upload a picture.
-
-    Attributes:
-        squares: The 14 × 14 buttons, row by row.
-        upload: The button that takes a picture file.
-        box: All of it.
-    """
-
-    SIZE = 14
-
-    def __init__(self) -> None:
-        """Builds the widgets."""
-        import ipywidgets as widgets
-
-        small = {"width": "18px", "height": "18px", "margin": "0px", "padding": "0px"}
-        self.squares = [widgets.ToggleButton(layout=small) for _ in range(self.SIZE**2)]
-        for square in self.squares:
-            square.observe(self._ink, "value")
-        self.upload = widgets.FileUpload(accept="image/*", description="or a picture")
-        self.clear = widgets.Button(description="clear", icon="trash")
-        self.clear.on_click(lambda _: self._clear())
-        columns = f"repeat({self.SIZE}, 18px)"
-        grid = widgets.GridBox(
-            self.squares, layout={"grid_template_columns": columns, "grid_gap": "1px"}
-        )
-        self.box = widgets.HBox([grid, widgets.VBox([self.upload, self.clear])])
-
-    def picture(self) -> np.ndarray:
-        """What was uploaded last, or else what the squares show.
-
-        Returns:
-            `(64, 64, 1)`, uint8, in [0, 255]; see `latent.prepare_drawing`.
-
-        Raises:
-            ValueError: The board is empty, or the file is no picture.
-        """
-        if self.upload.value:
-            return latent.prepare_drawing(bytes(self.upload.value[0]["content"]))
-        ink = np.array([square.value for square in self.squares], "uint8") * 255
-        image = Image.fromarray(ink.reshape(self.SIZE, self.SIZE))
-        image = image.resize((112, 112), Image.Resampling.BICUBIC)
-        framed = np.pad(np.array(image), 8)
-        return latent.prepare_drawing(framed)
-
-    def _ink(self, change: dict) -> None:
-        change["owner"].button_style = "info" if change["new"] else ""
-
-    def _clear(self) -> None:
-        for square in self.squares:
-            square.value = False
-        self.upload.value = ()

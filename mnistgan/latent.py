@@ -55,8 +55,8 @@ class Knobs:
 
     Attributes:
         names: One for each direction.
-        directions: `(knobs, noise_dim)`, float32; going one direction's length is a
-            change that is as large as the usual differences between pictures.
+        directions: `(knobs, noise_dim)`, float32, each of length 1: as long as one
+            standard deviation of the noise along it.
     """
 
     names: tuple[str, ...]
@@ -111,6 +111,26 @@ def knobs_file(model: str | os.PathLike) -> Path:
     """
     name = Path(model).with_suffix(".knobs.json")
     return runs_folder() / name.name if Path(model) == PRETRAINED else name
+
+
+def saved_knobs(model: str | os.PathLike, noise_dim: int) -> Knobs | None:
+    """The knobs that were named and saved for a `.keras` file.
+
+    Args:
+        model: The file.
+        noise_dim: Of the generator in it.
+
+    Returns:
+        The knobs; None if there are none, or none that fit: damaged ones, or those of
+        an older model of that name.
+    """
+    file = knobs_file(model)
+    try:
+        if file.stat().st_mtime < Path(model).stat().st_mtime:
+            return None
+        return load_knobs(file, noise_dim)
+    except (OSError, ValueError):
+        return None
 
 
 def find_knobs(generator: keras.Model, count: int = 6, seed: int = 0) -> Knobs:

@@ -37,7 +37,7 @@ def digits(changes):
     """Sixteen batches of real digits, uint8, and the settings they are for."""
     from mnistgan import data, settings
 
-    chosen = settings.choose_settings("laptop", **changes)
+    chosen = settings.choose_settings("full", **changes)
     album = data.prepare_all(data.load_mnist(f"train[:{16 * chosen.batch_size}]")[0])
     return list(data.make_dataset(album, chosen.batch_size, seed=0)), chosen
 

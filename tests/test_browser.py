@@ -90,6 +90,15 @@ def explorers(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def no_news(tmp_path, monkeypatch):
+    """JupyterLab does not ask about news; its question would hide the sliders."""
+    file = tmp_path / "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"fetchNews": "false"}')
+    monkeypatch.setenv("JUPYTERLAB_SETTINGS_DIR", str(tmp_path))
+
+
 def drag_first_slider(page):
     """Drags the first slider of a notebook; returns the picture before and after."""
     picture = page.locator("img.mnistgan-picture").first
@@ -111,7 +120,7 @@ def drag_first_slider(page):
     return before, picture.get_attribute("src")
 
 
-def test_sliders_are_alive_in_jupyterlab(browser, explorers):
+def test_sliders_are_alive_in_jupyterlab(browser, explorers, no_news):
     port = free_port()
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
     command += [f"--port={port}", f"--ServerApp.root_dir={explorers}"]
@@ -124,22 +133,24 @@ def test_sliders_are_alive_in_jupyterlab(browser, explorers):
         page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
         before, after = drag_first_slider(page)
         assert before != after
-        news = page.get_by_role("button", name="No", exact=True)
-        if news.is_visible():  # JupyterLab's own question, which hides the sliders
-            news.click()
-            news.wait_for(state="hidden")
         page.locator(".jp-Notebook .jp-Cell").last.screenshot(path=SHOTS / "lab.png")
         page.close()
 
 
-def test_sliders_are_alive_in_voila(browser, explorers):
+def test_the_page_of_make_explore_is_alive(browser):
     port = free_port()
-    command = [sys.executable, "-m", "voila", str(explorers / "explore.ipynb")]
+    notebook = course.ROOT / "mnistgan" / "site" / "explore.ipynb"
+    command = [sys.executable, "-m", "voila", str(notebook)]
     command += [f"--port={port}", "--no-browser", "--strip_sources=True"]
     with serving(command, port, "/"):
-        page = open_page(browser, f"http://127.0.0.1:{port}/")
+        page = open_page(browser, f"http://127.0.0.1:{port}/", height=2000)
         before, after = drag_first_slider(page)
         assert before != after
+        squares = page.locator("button.widget-toggle-button")
+        for row in range(2, 12):
+            squares.nth(14 * row + 6).click()  # a 1
+        page.get_by_role("button", name="copy me").click()
+        page.locator("img.mnistgan-copied").wait_for()
         page.screenshot(path=SHOTS / "voila.png")
         page.close()
 
@@ -153,9 +164,11 @@ def site():
     server.wait(timeout=30)
 
 
-@pytest.mark.parametrize("name, width", [("site", 1100), ("site_phone", 390)])
-def test_the_website_draws_on_a_desk_and_on_a_phone(browser, site, name, width):
-    page = open_page(browser, site, width, 800)
+@pytest.mark.parametrize(
+    "name, width, height", [("site", 1000, 960), ("site_phone", 390, 1350)]
+)
+def test_the_website_draws_on_a_desk_and_on_a_phone(browser, site, name, width, height):
+    page = open_page(browser, site, width, height)
     picture = page.locator('[data-testid="stImage"] img').first
     picture.wait_for()
     before = picture.get_attribute("src")

@@ -114,19 +114,6 @@ def test_the_map_follows_its_point(generator):
         explore.MapExplorer(generator, np.eye(3, 32))
 
 
-def test_the_board_gives_what_was_clicked():
-    board = explore.DrawingBoard()
-    with pytest.raises(ValueError, match="empty"):
-        board.picture()
-    for row in range(2, 12):
-        board.squares[row * board.SIZE + 5].value = True
-    picture = board.picture()
-    assert latent.measure(picture[None])["height"] > 40
-    board.clear.click()
-    with pytest.raises(ValueError, match="empty"):
-        board.picture()
-
-
 def test_a_drag_is_live(explorer):
     start = time.process_time()
     for value in np.linspace(-3, 3, 40):

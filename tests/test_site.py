@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import statistics
 import threading
 
@@ -17,8 +18,10 @@ from mnistgan.site import studio
 
 
 @pytest.fixture(scope="module")
-def room():
-    return studio.Studio(PRETRAINED)
+def room(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:  # nobody has named its knobs
+        patch.setenv("MNISTGAN_RUNS", str(tmp_path_factory.mktemp("runs")))
+        return studio.Studio(PRETRAINED)
 
 
 @pytest.fixture
@@ -63,6 +66,8 @@ def test_saved_names_of_knobs_are_used(runs, room, own):
     room.knobs.rename(knob_1="slant").save(file)
     assert studio.Studio(model).knobs.names[0] == "slant"
     assert studio.last_changed(model) > before  # so that the site loads it again
+    os.utime(file, (0, 0))  # older than the model: they belonged to another one
+    assert studio.Studio(model).knobs.names[0] == "knob_1"
 
 
 def test_visitors_at_the_same_time_get_their_own_digits(room):

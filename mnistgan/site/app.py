@@ -108,7 +108,7 @@ Nobody ever wrote these digits. A **neural network**, the *artist*, draws each o
 from 32 random numbers.
 
 How did it learn? In a game with a second network, the *detective*. The detective saw
-70,000 real digits, written by people, and the artist's drawings, and had to tell which
+60,000 real digits, written by people, and the artist's drawings, and had to tell which
 is which. Each became better because of the other. The two together are called a
 **GAN**, a generative adversarial network.
 

@@ -58,10 +58,8 @@ class Studio:
         """
         self._generator = load_generator(path)
         self.noise_dim = self._generator.input_shape[1]
-        try:
-            self.knobs = latent.load_knobs(latent.knobs_file(path), self.noise_dim)
-        except (OSError, ValueError):
-            self.knobs = latent.find_knobs(self._generator)
+        saved = latent.saved_knobs(path, self.noise_dim)
+        self.knobs = saved or latent.find_knobs(self._generator)
         shape = tf.TensorSpec((None, self.noise_dim), tf.float32)
 
         @tf.function(input_signature=[shape])

@@ -1,0 +1,98 @@
+"""A board to draw a digit on, for a robot that tries to copy it."""
+
+import numpy as np
+from PIL import Image
+from tensorflow import keras
+
+from mnistgan import latent
+from mnistgan.drawing import draw
+from mnistgan.explore import to_png
+
+
+class DrawingBoard:
+    """A board to draw a digit on: click its squares, or upload a picture.
+
+    Attributes:
+        squares: The 14 × 14 buttons, row by row.
+        upload: The button that takes a picture file; `clear` forgets it, too.
+        copy: With a generator, the button that starts the search for a noise.
+        copied: The image widget with what the robot made of it.
+        noise: `(noise_dim,)`, float32, from which it drew that; None before.
+        box: All of it.
+    """
+
+    SIZE = 14
+
+    def __init__(self, generator: keras.Model | None = None) -> None:
+        """Builds the widgets.
+
+        Args:
+            generator: A trained generator that shall copy the drawing; None for a
+                board alone.
+        """
+        import ipywidgets as widgets
+
+        self._generator, self.noise = generator, None
+        small = {"width": "18px", "height": "18px", "margin": "0px", "padding": "0px"}
+        self.squares = [widgets.ToggleButton(layout=small) for _ in range(self.SIZE**2)]
+        for square in self.squares:
+            square.observe(self._ink, "value")
+        self.upload = widgets.FileUpload(accept="image/*", description="or a picture")
+        self.clear = widgets.Button(description="clear", icon="trash")
+        self.clear.on_click(lambda _: self._clear())
+        self.copy = widgets.Button(description="copy me", icon="magic")
+        self.copy.on_click(lambda _: self._copy())
+        self.copied = widgets.Image(
+            format="png", width=192, height=192, layout={"flex": "0 0 auto"}
+        )
+        self.copied.layout.display = "none"
+        self.copied.add_class("mnistgan-copied")
+        self._told = widgets.Output()
+        columns = f"repeat({self.SIZE}, 18px)"
+        grid = widgets.GridBox(
+            self.squares, layout={"grid_template_columns": columns, "grid_gap": "1px"}
+        )
+        buttons = [self.upload, self.clear]
+        if generator is not None:
+            buttons += [self.copy, self._told]
+        self.box = widgets.HBox([grid, widgets.VBox(buttons), self.copied])
+
+    def picture(self) -> np.ndarray:
+        """What was uploaded last, or else what the squares show.
+
+        Returns:
+            `(64, 64, 1)`, uint8, in [0, 255]; see `latent.prepare_drawing`.
+
+        Raises:
+            ValueError: The board is empty, or the file is no picture.
+        """
+        files = self.upload.value
+        if files:  # a dictionary in ipywidgets 7, which Colab had for long
+            file = next(iter(files.values() if isinstance(files, dict) else files))
+            return latent.prepare_drawing(bytes(file["content"]))
+        ink = np.array([square.value for square in self.squares], "uint8") * 255
+        image = Image.fromarray(ink.reshape(self.SIZE, self.SIZE))
+        image = image.resize((112, 112), Image.Resampling.BICUBIC)
+        framed = np.pad(np.array(image), 8)
+        return latent.prepare_drawing(framed)
+
+    def _ink(self, change: dict) -> None:
+        change["owner"].button_style = "info" if change["new"] else ""
+
+    def _clear(self) -> None:
+        for square in self.squares:
+            square.value = False
+        self.upload.value = type(self.upload.value)()
+
+    def _copy(self) -> None:
+        self._told.clear_output()
+        with self._told:
+            try:
+                found, _ = latent.find_noise(self._generator, self.picture())
+            except ValueError as error:
+                print(error)
+                return
+        self.noise = found.numpy()
+        drawn = draw(self._generator, self.noise[np.newaxis])[0]
+        self.copied.value = to_png(drawn, 192)
+        self.copied.layout.display = ""
