@@ -32,7 +32,8 @@ class DrawingBoard:
         """
         import ipywidgets as widgets
 
-        self._generator, self.noise = generator, None
+        self._generator = generator
+        self.noise: np.ndarray | None = None
         small = {"width": "18px", "height": "18px", "margin": "0px", "padding": "0px"}
         self.squares = [widgets.ToggleButton(layout=small) for _ in range(self.SIZE**2)]
         for square in self.squares:
@@ -93,6 +94,6 @@ class DrawingBoard:
                 print(error)
                 return
         self.noise = found.numpy()
-        drawn = draw(self._generator, self.noise[np.newaxis])[0]
+        drawn = draw(self._generator, found[np.newaxis])[0]
         self.copied.value = to_png(drawn, 192)
         self.copied.layout.display = ""

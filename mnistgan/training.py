@@ -25,6 +25,7 @@ from mnistgan.models import (
     discriminator_loss,
     generator_loss,
 )
+from mnistgan.optimizers import Adam
 from mnistgan.runs import COLUMNS, Run, claim_folder, read_diary, write_diary
 from mnistgan.settings import Settings, choose_settings, runs_folder
 
@@ -124,7 +125,7 @@ def new_state(settings: Settings) -> tf.train.Checkpoint:
     def adam(rate: float) -> keras.optimizers.Optimizer:
         fall = keras.optimizers.schedules.PolynomialDecay
         rates = fall(rate, settings.total_steps, rate * settings.final_rate)
-        return keras.optimizers.Adam(rates, beta_1=settings.beta_1)
+        return Adam(rates, beta_1=settings.beta_1)
 
     return tf.train.Checkpoint(
         generator=generator,

@@ -104,10 +104,10 @@ def run_step(size=64, cores=None, **changes):
     if cores:
         os.sched_setaffinity(0, range(cores))
     import tensorflow as tf
-    from tensorflow import keras
 
     from mnistgan import training
     from mnistgan.models import build_discriminator, build_generator
+    from mnistgan.optimizers import Adam
 
     batches, chosen = digits(changes)
     wide, narrow = chosen.generator_width, chosen.discriminator_width
@@ -120,7 +120,7 @@ def run_step(size=64, cores=None, **changes):
         both = networks(size, chosen.noise_dim, wide, narrow, chosen.fog)
         shape = (size, size)
         batches = [tf.cast(tf.image.resize(x, shape), "uint8") for x in batches]
-    adams = (keras.optimizers.Adam(1e-3, beta_1=chosen.beta_1) for _ in both)
+    adams = (Adam(1e-3, beta_1=chosen.beta_1) for _ in both)
     step = training.make_train_step(*both, *adams)
     found = measure(lambda batch: float(step(batch)[0]), batches)
     share = found["images/s"] * step_flop(*both) / matrix_peak()

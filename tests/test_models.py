@@ -13,6 +13,7 @@ from mnistgan.models import (
     discriminator_loss,
     generator_loss,
 )
+from mnistgan.optimizers import Adam
 
 
 def norms(model):
@@ -86,6 +87,21 @@ def test_our_transposed_convolution_gives_what_keras_gives(shape, filters):
         results.append([y, *tape.gradient(loss, [x, *layer.trainable_variables])])
     for pair in zip(*results, strict=True):
         np.testing.assert_allclose(*pair, rtol=1e-3, atol=1e-4)
+
+
+def test_our_adam_goes_where_keras_goes():
+    ends = []
+    for kind in (Adam, keras.optimizers.Adam):
+        fall = keras.optimizers.schedules.PolynomialDecay(0.1, 20, 0.01)
+        weights = keras.Variable(tf.linspace(-1.0, 1.0, 12)), keras.Variable([[3.0]])
+        adam = kind(fall, beta_1=0.5)
+        adam.build(weights)
+        for step in range(10):
+            slopes = [tf.sin(w.value * (1 + step)) for w in weights]
+            adam.apply(slopes)
+        ends.append([w.numpy() for w in (*weights, *adam.variables)])
+    for ours, theirs in zip(*ends, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
 def test_the_fog_spreads_as_far_as_it_says():
