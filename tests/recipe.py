@@ -267,6 +267,18 @@ def make_copy_step(generator, averaged):
     return tf.function(copy_step)
 
 
+def make_short_average_step(generator, averaged):
+    """The average reaches back over the last eighth of the training, not a third."""
+    pairs = list(zip(averaged.variables, generator.variables, strict=True))
+
+    def average_step(step):
+        share = 9.0 / (8.0 + tf.cast(step, tf.float32))
+        for slow, quick in pairs:
+            slow.assign_add(share * (quick.value - slow.value))
+
+    return tf.function(average_step)
+
+
 def rates(g, d):
     return {"generator_learning_rate": g, "discriminator_learning_rate": d}
 
@@ -298,6 +310,10 @@ ROWS = {
     "the recipe": ({}, OURS),
     "the recipe, batch 64": ({"batch_size": 64}, OURS),
     "the recipe, batch 48": ({"batch_size": 48}, OURS),
+    "the recipe, batch 48, a shorter memory": (
+        {"batch_size": 48},
+        OURS | {"make_average_step": make_short_average_step},
+    ),
     "the recipe, batch 64, fog 0.35": ({"batch_size": 64, "fog": 0.35}, OURS),
     "the recipe, batch 48, fog 0.7": ({"batch_size": 48, "fog": 0.7}, OURS),
     "not averaged": ({}, {"make_average_step": make_copy_step}),
