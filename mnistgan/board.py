@@ -6,7 +6,7 @@ from tensorflow import keras
 
 from mnistgan import latent
 from mnistgan.drawing import draw
-from mnistgan.explore import to_png
+from mnistgan.explore import STIFF, to_png
 
 
 class DrawingBoard:
@@ -43,20 +43,19 @@ class DrawingBoard:
         self.clear.on_click(lambda _: self._clear())
         self.copy = widgets.Button(description="copy me", icon="magic")
         self.copy.on_click(lambda _: self._copy())
-        self.copied = widgets.Image(
-            format="png", width=192, height=192, layout={"flex": "0 0 auto"}
-        )
+        self.copied = widgets.Image(format="png", width=192, height=192, layout=STIFF)
         self.copied.layout.display = "none"
         self.copied.add_class("mnistgan-copied")
         self._told = widgets.Output()
         columns = f"repeat({self.SIZE}, 18px)"
         grid = widgets.GridBox(
-            self.squares, layout={"grid_template_columns": columns, "grid_gap": "1px"}
+            self.squares,
+            layout={**STIFF, "grid_template_columns": columns, "grid_gap": "1px"},
         )
-        buttons = [self.upload, self.clear]
-        if generator is not None:
-            buttons += [self.copy, self._told]
-        self.box = widgets.HBox([grid, widgets.VBox(buttons), self.copied])
+        buttons = [self.upload, self.clear, self.copy]
+        panel = widgets.VBox(buttons if generator else buttons[:2], layout=STIFF)
+        board = widgets.HBox([grid, panel, self.copied])
+        self.box = widgets.VBox([board, self._told])
 
     def picture(self) -> np.ndarray:
         """What was uploaded last, or else what the squares show.

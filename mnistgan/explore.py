@@ -16,6 +16,7 @@ from mnistgan import latent, plots
 from mnistgan.data import to_uint8
 from mnistgan.drawing import draw, make_noise
 
+STIFF = {"flex": "0 0 auto", "align_self": "flex-start"}  # keeps a picture's shape
 REACH = 3.0  # sliders go from -3 to 3: 99.7% of a normal distribution
 
 
@@ -91,8 +92,7 @@ class Explorer:
         self._last_touched: object = None
         self._quiet = False
         self.noise = make_noise(generator, 1, seed)[0].numpy()
-        stiff = {"flex": "0 0 auto"}  # or a narrow page would squeeze the picture
-        self.picture = widgets.Image(format="png", width=256, height=256, layout=stiff)
+        self.picture = widgets.Image(format="png", width=256, height=256, layout=STIFF)
         self.picture.add_class("mnistgan-picture")
         self.seed = widgets.BoundedIntText(seed, 0, 999_999, description="seed")
         self.surprise, self.zero, self.undo = (
@@ -221,7 +221,7 @@ class MapExplorer:
         self._map = draw_map(generator, directions, size)
         self._span = 2 * REACH * size / (size - 1)  # from edge to edge, not centres
         self.map, self.picture = (
-            widgets.Image(format="png", width=n, height=n, layout={"flex": "0 0 auto"})
+            widgets.Image(format="png", width=n, height=n, layout=STIFF)
             for n in (288, 192)
         )
         self.x, self.y = (
