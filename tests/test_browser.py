@@ -165,7 +165,7 @@ def site():
 
 
 @pytest.mark.parametrize(
-    "name, width, height", [("site", 1000, 960), ("site_phone", 390, 1350)]
+    "name, width, height", [("site", 1000, 1030), ("site_phone", 390, 1500)]
 )
 def test_the_website_draws_on_a_desk_and_on_a_phone(browser, site, name, width, height):
     page = open_page(browser, site, width, height)
