@@ -80,7 +80,7 @@ def test_the_pretrained_robot_is_as_good_as_its_card_says(real_judge):
     found = judge.score(real_judge, drawing.draw(generator, noise))
     assert found.confident == pytest.approx(told["confident"], abs=0.03)
     assert found.precision == pytest.approx(told["precision"], abs=0.04)
-    assert found.coverage == pytest.approx(told["coverage"], abs=0.04)
+    assert found.coverage > told["coverage"] - 0.04  # fewer pictures, wider balls
     assert found.frechet < 3 * told["frechet"]  # fewer pictures: farther by chance
     rows = json.loads((folder / "digits.json").read_text())["rows"]
     table = judge.table({name: judge.Score(**row) for name, row in rows.items()})

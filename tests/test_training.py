@@ -283,6 +283,6 @@ def test_the_average_spans_the_last_steps():
         memory[0].assign(tf.fill(memory[0].shape, float(step)))
         follow(tf.constant(step))
         seen.append(float(averaged.trainable_variables[0][0, 0]))
-    assert seen[0] == 1, "the first weights are taken as they are"
+    assert seen[0] == pytest.approx(1), "the first weights are taken as they are"
     assert seen[-1] == pytest.approx(80, abs=1), "on average a fifth behind"
     assert float(averaged.non_trainable_variables[0][0]) == pytest.approx(seen[-1])
