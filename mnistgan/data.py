@@ -90,7 +90,25 @@ def prepare_all(images: np.ndarray) -> np.ndarray:
     return large
 
 
-def make_dataset(images: np.ndarray, batch_size: int, seed: int) -> tf.data.Dataset:
+def one_hot(labels: np.ndarray, classes: int = 10) -> np.ndarray:
+    """Writes labels as rows of zeros with a single 1.
+
+    Args:
+        labels: `(count,)`, whole numbers in 0..`classes` - 1.
+        classes: How many there are.
+
+    Returns:
+        `(count, classes)`, float32.
+    """
+    return np.eye(classes, dtype="float32")[labels]
+
+
+def make_dataset(
+    images: np.ndarray,
+    batch_size: int,
+    seed: int,
+    labels: np.ndarray | None = None,
+) -> tf.data.Dataset:
     """Deals the pictures out in shuffled batches, one round through all of them.
 
     Args:
@@ -98,9 +116,11 @@ def make_dataset(images: np.ndarray, batch_size: int, seed: int) -> tf.data.Data
         batch_size: Pictures in a batch, from 1 to `count`. A last, shorter batch is
             dropped: another size would make TensorFlow compile the step once more.
         seed: The same seed gives the same order.
+        labels: One row for each picture, such as `one_hot` makes; or None.
 
     Returns:
-        A data set of `count // batch_size` batches of the pictures' own type.
+        A data set of `count // batch_size` batches of the pictures' own type; with
+        labels, of pairs: pictures, and their labels.
 
     Raises:
         ValueError: `batch_size` is less than 1 or greater than the number of pictures.
@@ -110,15 +130,17 @@ def make_dataset(images: np.ndarray, batch_size: int, seed: int) -> tf.data.Data
             f"batch_size is {batch_size}; it must be from 1 to {len(images)}, the "
             "number of pictures"
         )
+    known = None if labels is None else tf.constant(labels)
     # Only the numbers of the pictures are shuffled: quick, and it costs no memory.
     order = tf.data.Dataset.range(len(images)).shuffle(len(images), seed=seed)
     batches = order.batch(batch_size, drop_remainder=True)
     shape = (batch_size, *images.shape[1:])
 
-    def deal(numbers: tf.Tensor) -> tf.Tensor:  # from NumPy: no second copy in memory
+    def deal(numbers):  # from NumPy: no second copy in memory
         dealt = tf.numpy_function(
             lambda chosen: images[chosen], [numbers], images.dtype
         )
-        return tf.ensure_shape(dealt, shape)
+        dealt = tf.ensure_shape(dealt, shape)
+        return dealt if labels is None else (dealt, tf.gather(known, numbers))
 
     return batches.map(deal).prefetch(2)

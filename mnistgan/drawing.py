@@ -1,6 +1,7 @@
 """Drawing with a trained generator: load it, give it noise, get pictures."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,9 @@ import tensorflow as tf
 from tensorflow import keras
 
 from mnistgan import layers  # noqa: F401 (which generators are made of)
-from mnistgan.data import to_uint8
-from mnistgan.runs import is_finished
+from mnistgan.data import one_hot, to_uint8
+from mnistgan.models import told
+from mnistgan.runs import finished_project
 from mnistgan.settings import runs_folder
 
 DRAWN_AT_ONCE = 500
@@ -17,14 +19,15 @@ PRETRAINED = Path(__file__).parent / "pretrained" / "digits.keras"
 
 
 def newest_model() -> Path:
-    """Finds the generator that you trained last, or else the course's own.
+    """Finds the generator of digits that you trained last, or else the course's own.
 
     Returns:
-        The newest `generator.keras` of any finished run in `runs_folder()`. Without
-        one, that of the course; `README.md` beside it says how it was made.
+        The newest `generator.keras` of any finished run of the project `digits` in
+        `runs_folder()`. Without one, that of the course; `README.md` beside it says how
+        it was made.
     """
     robots = runs_folder().glob("*/generator.keras")
-    own = [path for path in robots if is_finished(path.parent)]
+    own = [path for path in robots if finished_project(path.parent) == "digits"]
     return max(own, key=lambda path: path.stat().st_mtime, default=PRETRAINED)
 
 
@@ -45,8 +48,7 @@ def load_generator(path: str | os.PathLike) -> keras.Model:
         path: The file that training, or `generator.save`, wrote.
 
     Returns:
-        The generator, from noise `(batch, noise_dim)` to pictures `(batch, 64, 64, 1)`
-        in [-1, 1].
+        The generator; see `mnistgan.models.build_generator`.
 
     Raises:
         OSError: There is no such file.
@@ -59,13 +61,59 @@ def load_generator(path: str | os.PathLike) -> keras.Model:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # a damaged file can fail anywhere inside Keras
         raise ValueError(f"{path} is not a readable .keras model: {error}") from error
-    shapes = (len(model.input_shape), model.output_shape[1:])
-    if shapes != (2, (64, 64, 1)):
+    ranks = [len(part.shape) for part in model.inputs]
+    if ranks not in ([2], [2, 2]) or model.output_shape[1:3] != (64, 64):
         raise ValueError(
             f"{path} is not a generator: it turns {model.input_shape} into "
             f"{model.output_shape}, not noise into (None, 64, 64, 1)"
         )
     return model
+
+
+def noise_dim(generator: keras.Model) -> int:
+    """How many random numbers make one picture."""
+    return generator.inputs[0].shape[1]
+
+
+def classes(generator: keras.Model) -> int:
+    """How many kinds of pictures a generator can be asked for; 0 if it cannot."""
+    return generator.inputs[1].shape[1] if len(generator.inputs) == 2 else 0
+
+
+def wishes(
+    generator: keras.Model, count: int, wanted: Sequence[int] | int | None = None
+) -> tf.Tensor | None:
+    """Writes down what a generator is asked for.
+
+    Args:
+        generator: The generator.
+        count: How many pictures.
+        wanted: A class for each of them, or one for all, in 0..`classes` - 1; None for
+            all classes in turn: 0, 1, 2, …
+
+    Returns:
+        Labels `(count, classes)`, float32; None for a generator that cannot be asked.
+
+    Raises:
+        ValueError: There is no such class, another number of wishes than pictures, or
+            a wish for a generator that cannot be asked.
+    """
+    known = classes(generator)
+    if not known:
+        if wanted is not None:
+            raise ValueError(
+                f"this generator cannot be asked for {wanted}: it was trained without "
+                "labels"
+            )
+        return None
+    rows = np.arange(count) % known if wanted is None else np.asarray(wanted)
+    rows = np.broadcast_to(rows, count) if rows.ndim == 0 else rows
+    if rows.shape != (count,) or not np.isin(rows, np.arange(known)).all():
+        raise ValueError(
+            f"cannot ask for {wanted} in {count} pictures: it takes one number for "
+            f"each, from 0 to {known - 1}"
+        )
+    return tf.constant(one_hot(rows.astype(int), known))
 
 
 def make_noise(generator: keras.Model, count: int, seed: int = 0) -> tf.Tensor:
@@ -85,31 +133,38 @@ def make_noise(generator: keras.Model, count: int, seed: int = 0) -> tf.Tensor:
     """
     if count < 1 or seed < 0:
         raise ValueError(f"count is {count} and seed {seed}; they start at 1 and 0")
-    shape = (count, generator.input_shape[1])
+    shape = (count, noise_dim(generator))
     return tf.constant(np.random.default_rng(seed).standard_normal(shape, "float32"))
 
 
-def draw(generator: keras.Model, noise: tf.Tensor) -> np.ndarray:
+def draw(
+    generator: keras.Model,
+    noise: tf.Tensor,
+    wanted: Sequence[int] | int | None = None,
+) -> np.ndarray:
     """Draws one picture for each row of noise.
 
     Args:
         generator: The generator.
         noise: `(count, noise_dim)`, float32.
+        wanted: What to draw, if the generator can be asked; see `wishes`.
 
     Returns:
-        `(count, 64, 64, 1)`, uint8, in [0, 255].
+        `(count, 64, 64, channels)`, uint8, in [0, 255].
 
     Raises:
-        ValueError: The noise does not have the generator's `noise_dim`.
+        ValueError: The noise does not have the generator's `noise_dim`, or the wishes
+            cannot be granted.
     """
     noise = tf.convert_to_tensor(noise, tf.float32)
-    wanted = generator.input_shape[1]
-    if noise.ndim != 2 or noise.shape[1] != wanted or not len(noise):
-        raise ValueError(f"noise has shape {noise.shape}; it must be (count, {wanted})")
-    parts = []
+    dim = noise_dim(generator)
+    if noise.ndim != 2 or noise.shape[1] != dim or not len(noise):
+        raise ValueError(f"noise has shape {noise.shape}; it must be (count, {dim})")
+    labels, parts = wishes(generator, len(noise), wanted), []
     for start in range(0, len(noise), DRAWN_AT_ONCE):
-        images = generator(noise[start : start + DRAWN_AT_ONCE], training=False)
-        parts.append(to_uint8(images).numpy())
+        part = slice(start, start + DRAWN_AT_ONCE)
+        asked = told(noise[part], None if labels is None else labels[part])
+        parts.append(to_uint8(generator(asked, training=False)).numpy())
     return np.concatenate(parts)
 
 

@@ -14,7 +14,8 @@ from tensorflow import keras
 
 from mnistgan import latent, plots
 from mnistgan.data import to_uint8
-from mnistgan.drawing import draw, make_noise
+from mnistgan.drawing import classes, draw, make_noise, noise_dim, wishes
+from mnistgan.models import told
 
 STIFF = {"flex": "0 0 auto", "align_self": "flex-start"}  # keeps a picture's shape
 REACH = 3.0  # sliders go from -3 to 3: 99.7% of a normal distribution
@@ -28,25 +29,25 @@ def make_painter(generator: keras.Model, pixels: int = 256) -> Callable:
         pixels: Width and height of the PNG picture.
 
     Returns:
-        A function from noise `(noise_dim,)`, float32, to the bytes of a PNG file.
+        A function from noise `(noise_dim,)`, float32, to the bytes of a PNG file. Its
+        second argument is the class asked for, if the generator can be asked.
     """
-    noise = tf.TensorSpec((1, generator.input_shape[1]), tf.float32)
 
-    @tf.function(input_signature=[noise])
-    def paint(noise):
-        return to_uint8(generator(noise, training=False))
+    @tf.function
+    def paint(noise, labels):
+        return to_uint8(generator(told(noise, labels), training=False))
 
-    def paint_png(noise):
-        return to_png(paint(noise[np.newaxis])[0].numpy(), pixels)
+    def paint_png(noise, wanted=None):
+        labels = wishes(generator, 1, wanted)
+        return to_png(paint(noise[np.newaxis], labels)[0].numpy(), pixels)
 
-    paint_png(
-        np.zeros(noise.shape[1], "float32")
-    )  # compiles now, not at the first drag
+    nothing = np.zeros(noise_dim(generator), "float32")
+    paint_png(nothing)  # compiles now, not at the first drag
     return paint_png
 
 
 def to_png(picture: np.ndarray, pixels: int | None = None) -> bytes:
-    """Packs a picture `(height, width[, 1])`, uint8, as PNG, enlarged to `pixels`."""
+    """Packs a picture `(height, width[, 1 or 3])`, uint8, as PNG, of `pixels`²."""
     image = Image.fromarray(picture.squeeze())
     if pixels:
         image = image.resize((pixels, pixels), Image.Resampling.BICUBIC)
@@ -63,6 +64,7 @@ class Explorer:
 
     Attributes:
         noise: `(noise_dim,)`, float32: what is drawn now.
+        wanted: The buttons that choose a class; None where nothing can be asked for.
         picture: The image widget. Its `value` is the PNG file's bytes.
         sliders: One for each knob, or for each number that was picked.
         seed: The box for a seed; `surprise`, `zero` and `undo` are buttons.
@@ -112,9 +114,12 @@ class Explorer:
             options=range(dim), value=tuple(numbers), rows=6, description="numbers"
         )
         self.picker.observe(lambda change: self._pick(change["new"]), "value")
+        self.wanted = self._chooser(classes(generator))
         self._panel = widgets.VBox()
         buttons = widgets.HBox([self.surprise, self.zero, self.undo])
         controls = [self._panel, self.seed, buttons]
+        if self.wanted:
+            controls.insert(0, self.wanted)
         if knobs is None:
             self._pick(numbers)
             controls.insert(1, self.picker)
@@ -129,6 +134,15 @@ class Explorer:
         self.noise = np.asarray(noise, "float32")
         self._place_sliders()
         self._show()
+
+    def _chooser(self, known: int):
+        """Makes the buttons that choose a class, if there is a choice."""
+        if not known:
+            return None
+        chooser = self._widgets.ToggleButtons(options=range(known), description="draw")
+        chooser.style.button_width = "36px"
+        chooser.observe(lambda _: self._show(), "value")
+        return chooser
 
     def _set_sliders(self, names: Sequence[str], directions: np.ndarray) -> None:
         self._directions = directions
@@ -188,7 +202,8 @@ class Explorer:
         self.go_to(make_noise(self._generator, 1, change["new"])[0].numpy())
 
     def _show(self) -> None:
-        self.picture.value = self._paint(self.noise)
+        wanted = self.wanted.value if self.wanted else None
+        self.picture.value = self._paint(self.noise, wanted)
 
 
 class MapExplorer:
@@ -248,7 +263,7 @@ class MapExplorer:
 def draw_map(
     generator: keras.Model, directions: np.ndarray, size: int = 9
 ) -> np.ndarray:
-    """Draws a plane of noise as a grid: `(height, width)`, uint8; y points up."""
+    """Draws a plane of noise as a grid, see `plots.tile`; y points up."""
     steps = np.linspace(-REACH, REACH, size, dtype="float32")
     points = np.array([(x, y) for y in steps[::-1] for x in steps], "float32")
     pictures = draw(generator, points @ directions)[:, ::2, ::2]

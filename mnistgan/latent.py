@@ -14,7 +14,8 @@ from tqdm.auto import trange
 
 from mnistgan import files
 from mnistgan.data import to_float
-from mnistgan.drawing import PRETRAINED, draw, make_noise
+from mnistgan.drawing import PRETRAINED, classes, draw, make_noise, noise_dim, wishes
+from mnistgan.models import told
 from mnistgan.settings import runs_folder
 
 
@@ -22,7 +23,7 @@ def measure(images: np.ndarray) -> dict[str, np.ndarray]:
     """Measures pictures with simple statistics of their bright pixels.
 
     Args:
-        images: `(count, height, width, 1)`, uint8, in [0, 255].
+        images: `(count, height, width, channels)`, uint8, in [0, 255].
 
     Returns:
         Four arrays `(count,)`, float64: `ink`, the mean brightness in percent of a
@@ -30,7 +31,7 @@ def measure(images: np.ndarray) -> dict[str, np.ndarray]:
         is, in pixels; `slant`, how far the top leans to the right, in degrees (from the
         second moments, as in LeCun et al. 1998, section 3.3). Zeros for black pictures.
     """
-    ink = images[..., 0].astype(float)
+    ink = images.mean(axis=-1)
     y, x = np.mgrid[: ink.shape[1], : ink.shape[2]]
     total = np.maximum(ink.sum((1, 2)), 1e-9)
 
@@ -151,13 +152,14 @@ def find_knobs(generator: keras.Model, count: int = 6, seed: int = 0) -> Knobs:
     Raises:
         ValueError: `count` is below 1 or above `noise_dim`.
     """
-    noise_dim = generator.input_shape[1]
-    if not 1 <= count <= noise_dim:
-        raise ValueError(f"count is {count}; it must be from 1 to {noise_dim}")
+    most = noise_dim(generator)
+    if not 1 <= count <= most:
+        raise ValueError(f"count is {count}; it must be from 1 to {most}")
     dense = next(x for x in generator.layers if isinstance(x, keras.layers.Reshape))
     sketch = keras.Model(generator.input, dense.output)
     noise = make_noise(generator, 5_000, seed)
-    seen = keras.layers.Flatten()(sketch(noise, training=False)).numpy()
+    asked = told(noise, wishes(generator, len(noise)))
+    seen = keras.layers.Flatten()(sketch(asked, training=False)).numpy()
     seen -= seen.mean(axis=0)
     _, components = np.linalg.eigh(seen.T @ seen)  # in columns, the strongest last
     along = seen @ components[:, : -count - 1 : -1]
@@ -265,8 +267,11 @@ def find_noise(
         drawn from it, in units of 0..255.
 
     Raises:
-        ValueError: The picture has another shape or type, or `steps` is below 1.
+        ValueError: The picture has another shape or type, `steps` is below 1, or the
+            generator has classes.
     """
+    if classes(generator):
+        raise ValueError("a generator that takes wishes cannot search for a picture")
     wanted = generator.output_shape[1:]
     if picture.shape != wanted or picture.dtype != np.uint8 or steps < 1:
         raise ValueError(

@@ -14,39 +14,48 @@ from tensorflow.keras import layers
 from mnistgan.layers import BatchNorm, ConvTranspose, Fog
 
 
-def build_generator(noise_dim: int = 32, width: int = 16) -> keras.Model:
+def build_generator(
+    noise_dim: int = 32, width: int = 16, channels: int = 1, classes: int = 0
+) -> keras.Model:
     """Builds the artist: noise in, picture out.
 
     Args:
         noise_dim: How many random numbers make one picture, at least 1.
         width: Channels of the 32×32 layer; each smaller layer has twice as many, up to
             `8 * width` at 4×4.
+        channels: 1 for grey pictures, 3 for colours.
+        classes: Kinds of pictures that it can be asked for; 0 if it cannot be asked.
 
     Returns:
         A model from noise `(batch, noise_dim)`, float32, standard normal, to pictures
-        `(batch, 64, 64, 1)`, float32, in [-1, 1].
+        `(batch, 64, 64, channels)`, float32, in [-1, 1]. With `classes`, its input is
+        a list: noise, and labels `(batch, classes)`, float32, 1 for the one asked for
+        and 0 for the others (Mirza and Osindero 2014, section 3.2).
 
     Raises:
-        ValueError: `noise_dim` or `width` is not a whole number of at least 1.
+        ValueError: A number is not a whole number, or too small.
     """
     start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
-    x = noise = keras.Input((noise_dim,))
+    x = inputs = keras.Input((noise_dim,))
+    if classes:
+        inputs = [x, keras.Input((classes,))]
+        x = layers.Concatenate()(inputs)
     for size in (128, 128, 128, 4 * 4 * 8 * width):
         x = layers.Dense(size, use_bias=False, **start)(x)
         x = BatchNorm(momentum=0.9)(x)
         x = layers.ReLU()(x)
     x = layers.Reshape((4, 4, 8 * width))(x)  # (4, 4, 128) when width is 16
-    for channels in (4 * width, 2 * width, width):
-        x = layers.Conv2DTranspose(channels, 4, 2, "same", use_bias=False, **start)(x)
+    for depth in (4 * width, 2 * width, width):
+        x = layers.Conv2DTranspose(depth, 4, 2, "same", use_bias=False, **start)(x)
         x = BatchNorm(momentum=0.9)(x)
         x = layers.ReLU()(x)  # in the end (32, 32, 16)
-    x = ConvTranspose(1, **start)(x)
-    images = layers.Activation("tanh", dtype="float32")(x)  # (64, 64, 1)
-    return keras.Model(noise, images, name="generator")
+    x = ConvTranspose(channels, **start)(x)
+    images = layers.Activation("tanh", dtype="float32")(x)  # (64, 64, channels)
+    return keras.Model(inputs, images, name="generator")
 
 
-def build_discriminator(width: int = 16, fog: float = 0.5) -> keras.Model:
-    """Builds the detective: picture in, one number out.
+def build_features(width: int = 16, fog: float = 0.5, channels: int = 1) -> keras.Model:
+    """Builds the detective's eyes: picture in, what matters about it out.
 
     Args:
         width: Channels of the first layer, 16×16; the next have `4 * width` at 8×8 and
@@ -56,32 +65,77 @@ def build_discriminator(width: int = 16, fog: float = 0.5) -> keras.Model:
             in the same units as the pixels; 0 for none. It keeps the detective from
             winning by pixel dust alone (instance noise, Sønderby et al. 2017,
             section 3.2).
+        channels: 1 for grey pictures, 3 for colours.
 
     Returns:
-        A model from pictures `(batch, 64, 64, 1)`, float32, in [-1, 1], to logits
-        `(batch, 1)`, float32: above 0 means "I think it is real".
+        A model from pictures `(batch, 64, 64, channels)`, float32, in [-1, 1], to
+        features `(batch, 256)`, float32.
 
     Raises:
         ValueError: `width` is not a whole number of at least 1, or `fog` is negative.
     """
     start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
-    images = keras.Input((64, 64, 1))
+    images = keras.Input((64, 64, channels))
     x = Fog(fog)(images)
-    x = layers.Reshape((16, 4, 16, 4))(x)  # rows and columns of tiles, 4×4 pixels each
+    x = layers.Reshape((16, 4, 16, 4 * channels))(x)  # rows and columns of 4×4 tiles
     x = layers.Permute((1, 3, 2, 4))(x)
-    x = layers.Reshape((16, 16, 16))(x)  # 16×16 tiles; a tile is now 16 numbers deep
+    x = layers.Reshape((16, 16, 16 * channels))(x)  # a tile is now 16 numbers deep
     x = layers.Conv2D(width, 2, padding="same", **start)(x)  # each with its neighbours
     x = layers.LeakyReLU(negative_slope=0.2)(x)
-    for channels in (4 * width, 8 * width):  # (8, 8, 64), then (4, 4, 128)
-        x = layers.Conv2D(channels, 4, 2, "same", use_bias=False, **start)(x)
+    for depth in (4 * width, 8 * width):  # (8, 8, 64), then (4, 4, 128)
+        x = layers.Conv2D(depth, 4, 2, "same", use_bias=False, **start)(x)
         x = BatchNorm(momentum=0.9)(x)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
     x = layers.Flatten()(x)  # (4, 4, 128) becomes (2048,)
     x = layers.Dense(256, use_bias=False, **start)(x)
     x = BatchNorm(momentum=0.9)(x)
     x = layers.LeakyReLU(negative_slope=0.2)(x)
+    return keras.Model(images, x, name="features")
+
+
+def build_discriminator(
+    width: int = 16, fog: float = 0.5, channels: int = 1, classes: int = 0
+) -> keras.Model:
+    """Builds the detective: picture in, one number out.
+
+    Args:
+        width: See `build_features`, as for the next two.
+        fog: Random specks over every picture in training.
+        channels: 1 for grey pictures, 3 for colours.
+        classes: Kinds of pictures that it is told about; 0 if it is told nothing.
+
+    Returns:
+        A model from pictures `(batch, 64, 64, channels)`, float32, in [-1, 1], to
+        logits `(batch, 1)`, float32: above 0 means "I think it is real". With
+        `classes`, its input is a list: pictures, and labels `(batch, classes)`,
+        float32. It then also weighs how well the features go with the label (Miyato
+        and Koyama 2018, "cGANs with Projection Discriminator", equation 3).
+
+    Raises:
+        ValueError: See `build_features`.
+    """
+    start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
+    features = build_features(width, fog, channels)
+    inputs, x = features.input, features.output
     logits = layers.Dense(1, dtype="float32", **start)(x)
-    return keras.Model(images, logits, name="discriminator")
+    if classes:
+        inputs = [inputs, keras.Input((classes,))]
+        typical = layers.Dense(x.shape[1], **start)(inputs[1])
+        logits = layers.Add(dtype="float32")([logits, layers.Dot(1)([x, typical])])
+    return keras.Model(inputs, logits, name="discriminator")
+
+
+def told(inputs: tf.Tensor, labels: tf.Tensor | None):
+    """What a robot is told: noise or pictures, together with labels where it has any.
+
+    Args:
+        inputs: Noise for a generator, or pictures for a discriminator.
+        labels: `(batch, classes)`, float32; None for robots without classes.
+
+    Returns:
+        What to call the robot with: `inputs` alone, or a list of both.
+    """
+    return inputs if labels is None else [inputs, labels]
 
 
 def discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:

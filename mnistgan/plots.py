@@ -18,20 +18,23 @@ def tile(images: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:
     """Lays pictures out in a grid, row by row.
 
     Args:
-        images: `(count, height, width, 1)`, uint8, in [0, 255].
+        images: `(count, height, width, channels)`, uint8, in [0, 255]; grey with 1
+            channel, in colour with 3.
         columns: Pictures in a row, at least 1.
         gap: Black pixels between pictures.
 
     Returns:
-        One picture, `(grid height, grid width)`, uint8. Places left over stay black.
+        One picture, uint8, `(grid height, grid width)`, or, in colour,
+        `(grid height, grid width, 3)`. Places left over stay black.
 
     Raises:
         ValueError: `images` has another shape or type or is empty; or no columns.
     """
     images = np.asarray(images)
-    if images.ndim != 4 or images.shape[-1] != 1 or images.dtype != np.uint8:
+    channels = images.shape[-1] if images.ndim == 4 else 0
+    if channels not in (1, 3) or images.dtype != np.uint8:
         raise ValueError(
-            "pictures must be uint8 of shape (count, height, width, 1), not "
+            "pictures must be uint8 of shape (count, height, width, 1 or 3), not "
             f"{images.dtype} of shape {images.shape}"
         )
     count, height, width, _ = images.shape
@@ -40,19 +43,20 @@ def tile(images: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:
     columns = min(columns, count)
     rows = -(-count // columns)
     grid = np.zeros(
-        (rows * (height + gap) - gap, columns * (width + gap) - gap), np.uint8
+        (rows * (height + gap) - gap, columns * (width + gap) - gap, channels),
+        np.uint8,
     )
     for place, image in enumerate(images):
         top = place // columns * (height + gap)
         left = place % columns * (width + gap)
-        grid[top : top + height, left : left + width] = image[..., 0]
-    return grid
+        grid[top : top + height, left : left + width] = image
+    return grid if channels == 3 else grid[..., 0]
 
 
 def show(images: np.ndarray, columns: int = 8, title: str = "") -> None:
     """Shows pictures as a grid in a notebook; see `tile` for their shape and type."""
     grid = tile(images, columns)
-    height, width = grid.shape
+    height, width = grid.shape[:2]
     scale = min(8 / width, 6 / height)  # inches: small pictures are shown large
     _, axes = plt.subplots(figsize=(width * scale, height * scale))
     axes.imshow(grid, cmap="gray", vmin=0, vmax=255, interpolation="nearest")

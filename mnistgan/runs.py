@@ -66,13 +66,14 @@ def claim_folder(folder: Path, settings: Settings) -> None:
         )
 
 
-def is_finished(folder: Path) -> bool:
-    """Whether the run in a folder was trained to its end."""
+def finished_project(folder: Path) -> str | None:
+    """The project of the run in a folder, if it was trained to its end; else None."""
     try:
         settings = Settings(**json.loads((folder / "settings.json").read_text()))
-        return read_diary(folder)[-1]["step"] == settings.total_steps
+        done = read_diary(folder)[-1]["step"] == settings.total_steps
+        return settings.project if done else None
     except (OSError, ValueError, TypeError, LookupError):
-        return False  # no run, or one whose notes cannot be read
+        return None  # no run, or one whose notes cannot be read
 
 
 def read_diary(folder: str | os.PathLike, last_step: int | None = None) -> list[dict]:

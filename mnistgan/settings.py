@@ -14,6 +14,13 @@ PRESETS = {
     "full": {"epochs": 20, "batch_size": 64, "previews": 1, "judged": 2000},
 }
 
+# What is drawn, and what differs from drawing digits.
+PROJECTS: dict[str, dict[str, Any]] = {
+    "digits": {},
+    "vae": {"fog": 0.0},
+    "asked": {"classes": 10},
+}
+
 EARLY = (25, 50, 100, 200, 400)  # steps after which a preview is drawn, too
 
 
@@ -23,12 +30,15 @@ class Settings:
 
     Attributes:
         preset: The preset that the other values started from.
+        project: What is drawn, and how it is learned.
         epochs: Rounds through all the pictures.
         pictures: How many of the 60,000 training pictures are used.
         batch_size: Pictures shown in one step.
         noise_dim: Random numbers that make one picture.
         generator_width: Channels of the generator's 32×32 layer. The main cost.
         discriminator_width: Channels of the discriminator's first layer.
+        channels: 1 for grey pictures, 3 for colours.
+        classes: Kinds of pictures that both robots are told apart; 0 for none.
         fog: Noise laid over the pictures that the discriminator sees in training.
         generator_learning_rate: Adam's step size for the generator.
         discriminator_learning_rate: Adam's step size for the discriminator.
@@ -44,12 +54,15 @@ class Settings:
     """
 
     preset: str = "laptop"
+    project: str = "digits"
     epochs: int = 10
     pictures: int = 60_000
     batch_size: int = 48
     noise_dim: int = 32
     generator_width: int = 16
     discriminator_width: int = 16
+    channels: int = 1
+    classes: int = 0
     fog: float = 0.5
     generator_learning_rate: float = 1e-3
     discriminator_learning_rate: float = 1e-3
@@ -66,7 +79,7 @@ class Settings:
         for field in dataclasses.fields(self):
             name, value = field.name, getattr(self, field.name)
             if field.type is int:
-                least = 0 if name in ("seed", "judged") else 1
+                least = 0 if name in ("seed", "judged", "classes") else 1
                 fits = type(value) is int and least <= value < 2**31
                 wanted = f"a whole number of at least {least}"
             elif field.type is float:
@@ -77,7 +90,8 @@ class Settings:
             elif field.type is bool:
                 fits, wanted = type(value) is bool, "True or False"
             else:
-                fits, wanted = value in PRESETS, f"one of {', '.join(PRESETS)}"
+                known = PRESETS if name == "preset" else PROJECTS
+                fits, wanted = value in known, f"one of {', '.join(known)}"
             if not fits:
                 raise ValueError(f"{name} is {value!r}; it must be {wanted}")
         if self.judged and not 6 <= self.judged <= 10_000:
@@ -134,11 +148,14 @@ def pick_preset(preset: str | None = None) -> tuple[str, str]:
     return name, reason
 
 
-def choose_settings(preset: str | None = None, **changes: Any) -> Settings:
-    """Makes the settings for a run: a preset, the machine's gifts, then your changes.
+def choose_settings(
+    preset: str | None = None, project: str = "digits", **changes: Any
+) -> Settings:
+    """Makes the settings for a run: a preset, the project's own, then your changes.
 
     Args:
         preset: See `pick_preset`.
+        project: What is drawn; one of `PROJECTS`.
         **changes: Any field of `Settings`, by name.
 
     Returns:
@@ -158,7 +175,8 @@ def choose_settings(preset: str | None = None, **changes: Any) -> Settings:
         "jit_compile": has_gpu(),
     }
     name, _ = pick_preset(preset)
-    return Settings(**{**values, **PRESETS[name], "preset": name, **changes})
+    values |= PRESETS[name] | {"preset": name, "project": project}
+    return Settings(**{**values, **PROJECTS.get(project, {}), **changes})
 
 
 def runs_folder() -> Path:

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from PIL import Image
 from tensorflow import keras
 from tqdm.auto import tqdm
 
-from mnistgan import data, files, plots, scores
+from mnistgan import data, files, plots, projects, scores, vae
 from mnistgan.data import to_float
 from mnistgan.diaries import Diaries, check_names
 from mnistgan.drawing import draw, make_noise
@@ -24,6 +25,7 @@ from mnistgan.models import (
     build_generator,
     discriminator_loss,
     generator_loss,
+    told,
 )
 from mnistgan.optimizers import Adam
 from mnistgan.runs import COLUMNS, Run, claim_folder, read_diary, write_diary
@@ -50,22 +52,23 @@ def make_train_step(
             of steps taken, so a resumed run sees the same noise as an unbroken one.
 
     Returns:
-        A `tf.function` from pictures `(batch, 64, 64, 1)`, uint8, in [0, 255], to the
-        discriminator's loss, the generator's loss (float32 scalars, in nats), and the
-        logits `(batch, 1)`, float32, that real and drawn pictures got.
+        A `tf.function` from pictures `(batch, 64, 64, channels)`, uint8, in [0, 255],
+        and their labels, if the robots have classes, to the discriminator's loss, the
+        generator's loss (float32 scalars, in nats), and the logits `(batch, 1)`,
+        float32, that real and drawn pictures got. What is drawn has the same labels.
     """
     g_weights, d_weights = (x.trainable_variables for x in (generator, discriminator))
     generator_optimizer.build(g_weights)
     discriminator_optimizer.build(d_weights)
 
-    def train_step(images):
-        shape = (len(images), generator.input_shape[1])
+    def train_step(images, labels=None):
+        shape = (len(images), generator.inputs[0].shape[1])
         step = generator_optimizer.iterations.value
         noise = tf.random.stateless_normal(shape, (seed, step))
         with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
-            fake_images = generator(noise, training=True)
-            real_logits = discriminator(to_float(images), training=True)
-            fake_logits = discriminator(fake_images, training=True)
+            fake_images = generator(told(noise, labels), training=True)
+            real_logits = discriminator(told(to_float(images), labels), training=True)
+            fake_logits = discriminator(told(fake_images, labels), training=True)
             g_loss = generator_loss(fake_logits)
             d_loss = discriminator_loss(real_logits, fake_logits)
         generator_optimizer.apply(g_tape.gradient(g_loss, g_weights))
@@ -103,6 +106,22 @@ def make_average_step(generator, averaged):
     return tf.function(average_step)
 
 
+def build_robots(settings: Settings) -> tuple[keras.Model, ...]:
+    """Builds a generator, its counterpart, and the generator that will be averaged."""
+    kind = {"channels": settings.channels, "classes": settings.classes}
+    artist = settings.noise_dim, settings.generator_width
+    generator = build_generator(*artist, **kind)
+    if settings.project == "vae":
+        counterpart = vae.build_encoder(
+            settings.noise_dim, settings.discriminator_width, settings.channels
+        )
+    else:
+        counterpart = build_discriminator(
+            settings.discriminator_width, settings.fog, **kind
+        )
+    return generator, counterpart, build_generator(*artist, **kind)
+
+
 def new_state(settings: Settings) -> tf.train.Checkpoint:
     """Builds everything that training changes, so that all of it can be saved.
 
@@ -116,9 +135,7 @@ def new_state(settings: Settings) -> tf.train.Checkpoint:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        generator = build_generator(settings.noise_dim, settings.generator_width)
-        discriminator = build_discriminator(settings.discriminator_width, settings.fog)
-        averaged = build_generator(settings.noise_dim, settings.generator_width)
+        generator, discriminator, averaged = build_robots(settings)
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -144,7 +161,8 @@ def new_state(settings: Settings) -> tf.train.Checkpoint:
 
 def make_whole_step(settings: Settings, state: tf.train.Checkpoint):
     """Makes the step of `train`: a training step, after which the average follows."""
-    train_step = make_train_step(
+    make = vae.make_vae_step if settings.project == "vae" else make_train_step
+    train_step = make(
         state.generator,
         state.discriminator,
         state.generator_optimizer,
@@ -153,15 +171,15 @@ def make_whole_step(settings: Settings, state: tf.train.Checkpoint):
     )
     average_step = make_average_step(state.generator, state.averaged)
 
-    def whole_step(images):
-        results = train_step(images)
+    def whole_step(images, labels=None):
+        results = train_step(images, labels)
         average_step(state.generator_optimizer.iterations.value)
         return results
 
     return tf.function(whole_step, jit_compile=settings.jit_compile or None)
 
 
-def remaining_batches(images, settings: Settings, step: int) -> Iterator[tf.Tensor]:
+def remaining_batches(images, settings: Settings, step: int, labels=None) -> Iterator:
     """Deals out the batches that are left after `step` steps, to the very end.
 
     Each epoch is shuffled with a seed of its own, so the order does not depend on where
@@ -170,7 +188,8 @@ def remaining_batches(images, settings: Settings, step: int) -> Iterator[tf.Tens
     first, skipped = divmod(step, settings.steps_per_epoch)
     for epoch in range(first, settings.epochs):
         seed = settings.seed * 10_000 + epoch
-        yield from data.make_dataset(images, settings.batch_size, seed).skip(skipped)
+        deck = data.make_dataset(images, settings.batch_size, seed, labels)
+        yield from deck.skip(skipped)
         skipped = 0
 
 
@@ -191,7 +210,7 @@ def ctrl_c_asks() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def play(run, settings, images, take_step, manager, judge, diaries) -> Run:
+def play(run, settings, album, take_step, manager, judge, diaries) -> Run:
     """Takes the steps that are left, until the end or Ctrl-C; the heart of `train`."""
     state, step, diary, recent = manager.checkpoint, run.step, list(run.diary), []
     per_epoch, saved_at = settings.steps_per_epoch, time.monotonic()
@@ -202,8 +221,8 @@ def play(run, settings, images, take_step, manager, judge, diaries) -> Run:
     # messages when a cell sends more than a thousand.
     bar = tqdm(total=run.total_steps, initial=step, unit="step", mininterval=1)
     with bar, ctrl_c_asks() as asked:
-        for batch in remaining_batches(images, settings, step):
-            recent.append(take_step(batch))
+        for batch in remaining_batches(album[0], settings, step, album[1]):
+            recent.append(take_step(*batch) if settings.classes else take_step(batch))
             step += 1
             bar.update()
             if settings.previews_by(step) > settings.previews_by(step - 1):
@@ -262,6 +281,8 @@ def finish(run: Run, state: tf.train.Checkpoint) -> None:
     """Writes what people keep of a run: the generator, and its pictures."""
     with files.whole(run.folder / "generator.keras") as aside:
         state.averaged.save(aside)
+    with files.whole(run.folder / f"{state.discriminator.name}.keras") as aside:
+        state.discriminator.save(aside)
     plots.save_grid(draw(state.averaged, state.fixed_noise), run.folder / "grid.png")
     plots.save_figure(plots.plot_losses(run.diary), run.folder / "losses.png")
     frames = [
@@ -276,6 +297,7 @@ def train(
     folder: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
     diary: Sequence[str] = ("csv",),
+    pictures: np.ndarray | None = None,
 ) -> Run:
     """Teaches the two robots, or goes on where an interrupted run in `folder` stopped.
 
@@ -285,10 +307,13 @@ def train(
 
     Args:
         settings: What to do; None for `choose_settings()`.
-        folder: Where the run is kept; None for `digits` in `runs_folder()`.
+        folder: Where the run is kept; None for one named after the project, in
+            `runs_folder()`.
         data_dir: Where data sets are kept; see `mnistgan.fetch.data_folder`.
         diary: Which diaries to keep: `"csv"` (always kept), `"tensorboard"`, `"wandb"`.
             One that fails is left out with a warning.
+        pictures: Your own, `(settings.pictures, 64, 64, settings.channels)`, uint8, in
+            [0, 255]; None for those of the project.
 
     Returns:
         The run. Its folder holds `generator.keras`, `settings.json`, `diary.csv`,
@@ -298,11 +323,13 @@ def train(
     Raises:
         OSError: The data cannot be fetched, or the folder cannot be written to.
         ValueError: The folder holds a run with other settings, which are named; or
-            there is no diary of that name.
+            there is no diary of that name; or the pictures have another shape or type.
     """
     settings = settings or choose_settings()
-    folder = Path(folder) if folder else runs_folder() / "digits"
+    folder = Path(folder) if folder else runs_folder() / settings.project
     check_names(diary)
+    if pictures is not None:
+        projects.check_own(pictures, settings)
     claim_folder(folder, settings)
     judge = load_judge(data_dir=data_dir) if settings.judged else None
     state = new_state(settings)  # after the judge, whose training sets seeds of its own
@@ -320,9 +347,8 @@ def train(
     )
     with closing(Diaries(diary, folder, dataclasses.asdict(settings))) as diaries:
         if not run.finished:
-            pictures, _ = data.load_mnist(f"train[:{settings.pictures}]", data_dir)
-            pictures = data.prepare_all(pictures)
-            run = play(run, settings, pictures, step, manager, judge, diaries)
+            album = projects.load_album(settings, data_dir, pictures)
+            run = play(run, settings, album, step, manager, judge, diaries)
         diaries.update(run.step)
     finish(run, state)
     return run

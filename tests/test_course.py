@@ -22,6 +22,7 @@ TAUGHT = {
     "mnistgan.measures.frechet_distance",
     "mnistgan.data.to_float",
     "mnistgan.data.to_uint8",
+    "mnistgan.models.build_features",
     "mnistgan.models.build_generator",
     "mnistgan.models.build_discriminator",
     "mnistgan.models.discriminator_loss",

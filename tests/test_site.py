@@ -42,7 +42,7 @@ def test_only_finished_runs_can_be_chosen(runs):
 
 
 def test_pictures_and_films_are_what_they_say(room):
-    digit = Image.open(io.BytesIO(room.digit(room.noise(4, 1))))
+    digit = Image.open(io.BytesIO(room.picture(room.noise(4, 1))))
     assert digit.format == "PNG" and digit.size == (320, 320)
     strip, film = (Image.open(io.BytesIO(raw)) for raw in room.morph(1, 2))
     assert film.format == "GIF" and film.n_frames == 22 and strip.format == "PNG"
@@ -71,12 +71,12 @@ def test_saved_names_of_knobs_are_used(runs, room, own):
 
 
 def test_visitors_at_the_same_time_get_their_own_digits(room):
-    alone = [room.digit(room.noise(seed, 1)) for seed in range(16)]
+    alone = [room.picture(room.noise(seed, 1)) for seed in range(16)]
     found = [b""] * 16
 
     def draw(seed):
         for _ in range(5):
-            found[seed] = room.digit(room.noise(seed, 1))
+            found[seed] = room.picture(room.noise(seed, 1))
 
     threads = [threading.Thread(target=draw, args=[seed]) for seed in range(16)]
     for thread in threads:
@@ -92,7 +92,7 @@ def test_every_page_works(runs):
     app.slider[0].set_value(2.0).run()
     app.button[0].click().run()
     assert not app.exception
-    for name in ("Many digits", "Morph"):
+    for name in ("Many pictures", "Morph"):
         app.radio[0].set_value(name).run()
         assert not app.exception, name
 

@@ -67,9 +67,18 @@ def level_knobs(names: list[str]) -> None:
         st.session_state[name] = 0.0
 
 
-def turn_knobs(studio: Studio) -> None:
-    """One digit, and a slide bar for each knob."""
-    seed = seed_box("Seed (the digit to start from)", "seed", 4)
+def choose_wanted(studio: Studio) -> int | None:
+    """Lets the visitor say which digit to draw, where the robot can be asked."""
+    if not studio.classes:
+        return None
+    wishes: list[str] = ["all in turn", *map(str, range(studio.classes))]
+    wish = st.selectbox("Which digit shall it draw?", wishes)
+    return None if wish == wishes[0] else int(wish)
+
+
+def turn_knobs(studio: Studio, wanted: int | None) -> None:
+    """One picture, and a slide bar for each knob."""
+    seed = seed_box("Seed (the picture to start from)", "seed", 4)
     picture, knobs = st.columns(2)
     keys = [f"turn_{name}" for name in studio.knobs.names]
     with knobs:
@@ -78,26 +87,26 @@ def turn_knobs(studio: Studio) -> None:
             for name, key in zip(studio.knobs.names, keys, strict=True)
         ]
         st.button("All knobs to the middle", on_click=level_knobs, args=[keys])
-    png = studio.digit(studio.turned(seed, turns))
+    png = studio.picture(studio.turned(seed, turns), wanted)
     with picture:
-        st.image(png, caption=f"A digit drawn from seed {seed}", width=320)
-        st.download_button("Download this digit (PNG)", png, "digit.png", "image/png")
+        st.image(png, caption=f"Drawn from seed {seed}", width=320)
+        st.download_button("Download it (PNG)", png, "picture.png", "image/png")
 
 
-def draw_many(studio: Studio) -> None:
-    """Many new digits at once."""
-    seed = seed_box("Seed (which digits)", "many_seed", 0)
-    count = st.slider("How many digits?", 8, AT_ONCE, 32, 8)
-    png = studio.grid(seed, count)
-    st.image(png, caption=f"{count} new digits from seed {seed}, unpicked")
-    st.download_button("Download all (PNG)", png, "digits.png", "image/png")
+def draw_many(studio: Studio, wanted: int | None) -> None:
+    """Many new pictures at once."""
+    seed = seed_box("Seed (which pictures)", "many_seed", 0)
+    count = st.slider("How many pictures?", 8, AT_ONCE, 32, 8)
+    png = studio.grid(seed, count, wanted)
+    st.image(png, caption=f"{count} new pictures from seed {seed}, unpicked")
+    st.download_button("Download all (PNG)", png, "pictures.png", "image/png")
 
 
-def morph_two(studio: Studio) -> None:
-    """A film from one digit to another."""
-    start = seed_box("Seed of the first digit", "start", 1)
-    end = seed_box("Seed of the second digit", "end", 2)
-    strip, film = studio.morph(start, end)
+def morph_two(studio: Studio, wanted: int | None) -> None:
+    """A film from one picture to another."""
+    start = seed_box("Seed of the first picture", "start", 1)
+    end = seed_box("Seed of the second picture", "end", 2)
+    strip, film = studio.morph(start, end, wanted)
     st.image(film, caption=f"From seed {start} to seed {end}, and back", width=256)
     st.image(strip, caption="The same, step by step")
     st.download_button("Download the film (GIF)", film, "morph.gif", "image/gif")
@@ -125,11 +134,12 @@ def main() -> None:
     studio = choose_studio()
     pages = {
         "Turn the knobs": turn_knobs,
-        "Many digits": draw_many,
+        "Many pictures": draw_many,
         "Morph": morph_two,
     }
+    wanted = choose_wanted(studio)
     page = st.radio("What shall it do?", list(pages), horizontal=True)
-    pages[page](studio)
+    pages[page](studio, wanted)
     with st.expander("How does it work?"):
         st.markdown(HOW)
 

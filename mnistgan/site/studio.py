@@ -14,9 +14,18 @@ from PIL import Image
 
 from mnistgan import latent, plots
 from mnistgan.data import to_uint8
-from mnistgan.drawing import PRETRAINED, load_generator, make_noise, walk
+from mnistgan.drawing import (
+    PRETRAINED,
+    classes,
+    load_generator,
+    make_noise,
+    noise_dim,
+    walk,
+    wishes,
+)
 from mnistgan.explore import to_png
-from mnistgan.runs import is_finished
+from mnistgan.models import told
+from mnistgan.runs import finished_project
 from mnistgan.settings import runs_folder
 
 COURSE = "the robot of the course"
@@ -31,7 +40,7 @@ def models() -> dict[str, Path]:
     """
     files = list(runs_folder().glob("*/generator.keras"))
     files.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    own = {path.parent.name: path for path in files if is_finished(path.parent)}
+    own = {path.parent.name: path for path in files if finished_project(path.parent)}
     return {**own, COURSE: PRETRAINED}
 
 
@@ -48,6 +57,7 @@ class Studio:
     Attributes:
         knobs: Those saved beside the model; else the six strongest.
         noise_dim: Numbers in one noise.
+        classes: Kinds of pictures that visitors can ask for; 0 for no choice.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,14 +67,20 @@ class Studio:
             path: One of the files of `models()`.
         """
         self._generator = load_generator(path)
-        self.noise_dim = self._generator.input_shape[1]
+        self.noise_dim = noise_dim(self._generator)
+        self.classes = classes(self._generator)
         saved = latent.saved_knobs(path, self.noise_dim)
         self.knobs = saved or latent.find_knobs(self._generator)
-        shape = tf.TensorSpec((None, self.noise_dim), tf.float32)
+        known = self.classes or None
 
-        @tf.function(input_signature=[shape])
-        def paint(noise):
-            return to_uint8(self._generator(noise, training=False))
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec((None, self.noise_dim), tf.float32),
+                known and tf.TensorSpec((None, known), tf.float32),
+            ]
+        )
+        def paint(noise, labels):
+            return to_uint8(self._generator(told(noise, labels), training=False))
 
         self._paint = paint
         # One thread draws for all visitors: TensorFlow prepares itself anew in each
@@ -76,15 +92,20 @@ class Studio:
         """Makes `(count, noise_dim)` noise; see `mnistgan.drawing.make_noise`."""
         return make_noise(self._generator, count, seed).numpy()
 
-    def draw(self, noise: np.ndarray) -> np.ndarray:
-        """Draws `(count, 64, 64, 1)`, uint8, all in one batch.
+    def draw(self, noise: np.ndarray, wanted: int | None = None) -> np.ndarray:
+        """Draws `(count, 64, 64, channels)`, uint8, all in one batch.
+
+        Args:
+            noise: `(count, noise_dim)`, float32.
+            wanted: The class to draw; None for all in turn, or without classes.
 
         Raises:
-            ValueError: More than `AT_ONCE` pictures, or none.
+            ValueError: More than `AT_ONCE` pictures, or none; or no such class.
         """
         if not 1 <= len(noise) <= AT_ONCE:
             raise ValueError(f"{len(noise)} pictures; choose 1 to {AT_ONCE}")
-        return self._painter.submit(lambda: self._paint(noise).numpy()).result()
+        labels = wishes(self._generator, len(noise), wanted)
+        return self._painter.submit(lambda: self._paint(noise, labels).numpy()).result()
 
     def turned(self, seed: int, turns: list[float]) -> np.ndarray:
         """The noise of a seed after each knob was turned: `(1, noise_dim)`, float32."""
@@ -92,24 +113,29 @@ class Studio:
             self.noise(seed, 1) + np.array([turns], "float32") @ self.knobs.directions
         )
 
-    def digit(self, noise: np.ndarray, pixels: int = 320) -> bytes:
-        """Draws one digit as a PNG file, from noise `(1, noise_dim)`."""
-        return to_png(self.draw(noise)[0], pixels)
+    def picture(
+        self, noise: np.ndarray, wanted: int | None = None, pixels: int = 320
+    ) -> bytes:
+        """Draws one picture as a PNG file, from noise `(1, noise_dim)`."""
+        return to_png(self.draw(noise, wanted)[0], pixels)
 
-    def grid(self, seed: int, count: int) -> bytes:
-        """Draws many digits, as they come, as a PNG file."""
-        return to_png(plots.tile(self.draw(self.noise(seed, count))))
+    def grid(self, seed: int, count: int, wanted: int | None = None) -> bytes:
+        """Draws many pictures, as they come, as a PNG file."""
+        return to_png(plots.tile(self.draw(self.noise(seed, count), wanted)))
 
-    def morph(self, start: int, end: int, steps: int = 12) -> tuple[bytes, bytes]:
-        """Morphs the digit of one seed into that of another, and back.
+    def morph(
+        self, start: int, end: int, wanted: int | None = None, steps: int = 12
+    ) -> tuple[bytes, bytes]:
+        """Morphs the picture of one seed into that of another, and back.
 
         Returns:
             A strip as a PNG file, and an endless film as a GIF file.
         """
         one, two = (tf.constant(self.noise(seed, 1)[0]) for seed in (start, end))
-        frames = self.draw(walk(one, two, steps).numpy())
+        first = 0 if self.classes and wanted is None else wanted
+        frames = self.draw(walk(one, two, steps).numpy(), first)
         film = io.BytesIO()
-        images = [Image.fromarray(f[..., 0]).resize((256, 256)) for f in frames]
+        images = [Image.fromarray(f.squeeze()).resize((256, 256)) for f in frames]
         images += images[-2:0:-1]
         images[0].save(
             film, "GIF", save_all=True, append_images=images[1:], duration=120, loop=0

@@ -1,0 +1,180 @@
+"""A variational autoencoder: the artist learns from a describer, not from a detective.
+
+The encoder looks at a picture and describes it in a few numbers, each with how unsure
+it is. The generator, which is the same network as in the GAN, draws the picture again
+from such a description (Kingma and Welling 2014, "Auto-Encoding Variational Bayes").
+"""
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+from tensorflow.keras import layers
+
+from mnistgan.data import prepare_image, to_float
+from mnistgan.models import build_features
+
+TINY = 1e-4  # no pixel is quite certain: the logarithm of 0 has no value
+
+
+def build_encoder(
+    noise_dim: int = 32, width: int = 16, channels: int = 1
+) -> keras.Model:
+    """Builds the describer: picture in, a description and how unsure it is out.
+
+    Args:
+        noise_dim: How many numbers describe a picture, at least 1.
+        width: Channels of the first layer; see `mnistgan.models.build_features`.
+        channels: 1 for grey pictures, 3 for colours.
+
+    Returns:
+        A model from pictures `(batch, 64, 64, channels)`, float32, in [-1, 1], to
+        `(batch, 2 * noise_dim)`, float32: the means, then the logarithms of the
+        variances, of a normal distribution for each number.
+    """
+    start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
+    features = build_features(width, fog=0.0, channels=channels)
+    described = layers.Dense(2 * noise_dim, dtype="float32", **start)(features.output)
+    return keras.Model(features.input, described, name="encoder")
+
+
+def ink(images: tf.Tensor) -> tf.Tensor:
+    """Reads a picture as probabilities: how likely is each pixel of 28×28 to be white?
+
+    Args:
+        images: `(batch, 64, 64, 1)`, float32, in [-1, 1].
+
+    Returns:
+        `(batch, 28, 28, 1)`, float32, in [`TINY`, 1 - `TINY`]; antialiased.
+    """
+    small = tf.image.resize(images, (28, 28), antialias=True)
+    return TINY + (1.0 - 2.0 * TINY) * (small + 1.0) / 2.0
+
+
+def log_likelihood(pictures: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
+    """How likely is a picture, if each of its pixels is white with what is drawn there?
+
+    Args:
+        pictures: `(batch, 28, 28, 1)`, float32, in [0, 1]: white or black, or the share
+            of white.
+        drawn: Probabilities of the same shape, from `ink`.
+
+    Returns:
+        `(batch,)`, float32, in nats, at most 0: the log-likelihood of independent
+        Bernoulli pixels.
+    """
+    white, black = pictures * tf.math.log(drawn), tf.math.log(1.0 - drawn)
+    return tf.reduce_sum(white + (1.0 - pictures) * black, axis=[1, 2, 3])
+
+
+def kl_to_noise(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
+    """How much a description says: its distance from plain noise.
+
+    Args:
+        mean: `(batch, noise_dim)`, float32.
+        log_variance: Of the same shape.
+
+    Returns:
+        `(batch,)`, float32, in nats, at least 0: the Kullback-Leibler divergence from
+        the standard normal distribution (Kingma and Welling 2014, appendix B).
+    """
+    surplus = tf.exp(log_variance) + mean**2 - 1.0 - log_variance
+    return 0.5 * tf.reduce_sum(surplus, axis=1)
+
+
+def mean_ink(drawn: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """The logit of the weighted mean of what is drawn, a scalar, float32."""
+    share = tf.reduce_sum(drawn * weights) / tf.reduce_sum(weights)
+    return tf.math.log(share / (1.0 - share))
+
+
+def make_vae_step(generator, encoder, generator_optimizer, encoder_optimizer, seed=0):
+    """Makes the compiled training step of a VAE; see `mnistgan.training`.
+
+    Args:
+        generator: From descriptions `(batch, noise_dim)` to pictures in [-1, 1].
+        encoder: From `build_encoder`.
+        generator_optimizer: Changes the generator. It is built here.
+        encoder_optimizer: Changes the encoder. It is built here.
+        seed: Starts the noise, as in `mnistgan.training.make_train_step`.
+
+    Returns:
+        A `tf.function` from pictures `(batch, 64, 64, 1)`, uint8, in [0, 255], to what
+        the descriptions say and what the drawings miss (float32 scalars, in nats; their
+        sum is the negative ELBO), and the logits (scalars, too) of the ink that it
+        draws where the pictures have ink, and where they have none.
+    """
+    weights = [x.trainable_variables for x in (generator, encoder)]
+    generator_optimizer.build(weights[0])
+    encoder_optimizer.build(weights[1])
+
+    def train_step(images, labels=None):
+        pictures = to_float(images)
+        step = generator_optimizer.iterations.value
+        with tf.GradientTape() as tape:
+            described = encoder(pictures, training=True)
+            mean, log_variance = tf.split(described, 2, axis=1)
+            noise = tf.random.stateless_normal(tf.shape(mean), (seed, step))
+            numbers = mean + tf.exp(0.5 * log_variance) * noise
+            wanted, drawn = ink(pictures), ink(generator(numbers, training=True))
+            missed = -tf.reduce_mean(log_likelihood(wanted, drawn))
+            said = tf.reduce_mean(kl_to_noise(mean, log_variance))
+            loss = said + missed
+        slopes = tape.gradient(loss, weights)
+        generator_optimizer.apply(slopes[0])
+        encoder_optimizer.apply(slopes[1])
+        return said, missed, mean_ink(drawn, wanted), mean_ink(drawn, 1.0 - wanted)
+
+    return tf.function(train_step)
+
+
+def elbo(
+    generator: keras.Model,
+    encoder: keras.Model,
+    digits: np.ndarray,
+    samples: int = 1,
+    seed: int = 0,
+) -> float:
+    """Measures how well a VAE knows digits that it has never seen, in nats a digit.
+
+    The digits are made black and white by chance: a pixel of grey level g is white with
+    probability g / 255, drawn once (Salakhutdinov and Murray 2008). With one sample,
+    this estimates the ELBO; with more, the tighter importance-weighted bound (Burda et
+    al. 2016, equation 8).
+
+    Args:
+        generator: A VAE's generator.
+        encoder: Its encoder.
+        digits: `(count, 28, 28, 1)`, uint8, in [0, 255].
+        samples: Noises for each digit, at least 1.
+        seed: Starts the black-and-white pictures and the noises.
+
+    Returns:
+        The mean over the digits of a lower bound of the log-likelihood; the higher, the
+        better.
+
+    Raises:
+        ValueError: There are no digits, or no samples.
+    """
+    if not len(digits) or samples < 1:
+        raise ValueError(f"{len(digits)} digits, {samples} samples: at least 1 of each")
+    chance = np.random.default_rng(seed)
+    white = (chance.random(digits.shape) < digits / 255).astype("float32")
+
+    @tf.function(reduce_retracing=True)
+    def log_weights(pictures, noise):
+        seen = prepare_image(255.0 * pictures)
+        mean, log_variance = tf.split(encoder(seen, training=False), 2, axis=1)
+        numbers = mean + tf.exp(0.5 * log_variance) * noise
+        prior = -0.5 * tf.reduce_sum(numbers**2, axis=1)
+        posterior = -0.5 * tf.reduce_sum(noise**2 + log_variance, axis=1)
+        drawn = ink(generator(numbers, training=False))
+        return log_likelihood(pictures, drawn) + prior - posterior
+
+    bounds = []
+    for start in range(0, len(white), 500):
+        part = white[start : start + 500]
+        shape = (len(part), generator.inputs[0].shape[1])
+        noises = [chance.standard_normal(shape, "float32") for _ in range(samples)]
+        weights = tf.stack([log_weights(part, noise) for noise in noises])
+        bounds.append(tf.reduce_logsumexp(weights, axis=0) - np.log(samples))
+    return float(tf.reduce_mean(tf.concat(bounds, axis=0)))
