@@ -150,8 +150,9 @@ def run_profile(steps=20):
     for plane in space.planes:
         names = {key: kind.name for key, kind in plane.event_metadata.items()}
         for event in (event for line in plane.lines for event in line.events):
-            _, colon, kind = names[event.metadata_id].rpartition(":")
-            if colon and kind.isidentifier():  # an operation of the graph
+            name, _, kind = names[event.metadata_id].rpartition(":")
+            # An operation of the graph, "name:Kind", and not a C++ "Class::Method".
+            if name and not name.endswith(":") and kind.isidentifier():
                 spent[kind] += event.duration_ps / 1e9 / steps
     return dict(spent.most_common())
 
@@ -176,7 +177,7 @@ def run_whole():
         return timed
 
     training.make_whole_step = make_timed_step
-    settings = choose_settings("laptop", epochs=2, pictures=32_000)
+    settings = choose_settings("laptop", epochs=2)
     with tempfile.TemporaryDirectory() as folder:
         training.train(settings, folder)
         over = time.perf_counter()
