@@ -32,7 +32,16 @@ def load_album(
     """
     if pictures is not None:
         return pictures, None
-    digits, names = data.load_mnist(f"train[:{settings.pictures}]", data_dir)
+    some = f"train[:{settings.pictures}]"
+    if settings.project == "faces":
+        from mnistgan import faces
+
+        return faces.load_faces(some, data_dir)[0], None
+    if settings.project == "music":
+        from mnistgan import music
+
+        return music.load_rolls(some, data_dir), None
+    digits, names = data.load_mnist(some, data_dir)
     labels = data.one_hot(names) if settings.classes else None
     return data.prepare_all(digits), labels
 

@@ -19,6 +19,8 @@ PROJECTS: dict[str, dict[str, Any]] = {
     "digits": {},
     "vae": {"fog": 0.0},
     "asked": {"classes": 10},
+    "faces": {"channels": 3, "pictures": 10_000},
+    "music": {"pictures": 20_000},
 }
 
 EARLY = (25, 50, 100, 200, 400)  # steps after which a preview is drawn, too
@@ -176,7 +178,9 @@ def choose_settings(
     }
     name, _ = pick_preset(preset)
     values |= PRESETS[name] | {"preset": name, "project": project}
-    return Settings(**{**values, **PROJECTS.get(project, {}), **changes})
+    own = PROJECTS.get(project, {})
+    values["epochs"] *= 60_000 // own.get("pictures", 60_000)  # as many steps as digits
+    return Settings(**{**values, **own, **changes})
 
 
 def runs_folder() -> Path:
