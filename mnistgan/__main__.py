@@ -13,6 +13,7 @@ from mnistgan import files
 from mnistgan.machine import load_tensorflow
 from mnistgan.settings import (
     PRESETS,
+    PROJECTS,
     Settings,
     choose_settings,
     pick_preset,
@@ -36,10 +37,12 @@ def build_parser() -> argparse.ArgumentParser:
         kind: dict[str, Any] = {"type": field.type, "metavar": "N"}
         if field.type is bool:
             kind = {"action": argparse.BooleanOptionalAction}
+        elif field.type is str:
+            kind = {"choices": PROJECTS}
         unset = argparse.SUPPRESS
         choices.add_argument(option, default=unset, help=explain(field), **kind)
 
-    about = "Teach a robot to draw handwritten digits."
+    about = "Teach a robot to draw: handwritten digits, faces, music."
     parser = argparse.ArgumentParser(prog="python -m mnistgan", description=about)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -52,7 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     train = add(
         "train", "teach the two robots, or go on with an earlier run", [choices]
     )
-    train.add_argument("--out", type=Path, metavar="DIR", help="default: runs/digits")
+    train.add_argument("--out", type=Path, metavar="DIR", help="default: runs/PROJECT")
     train.add_argument("--data-dir", type=Path, metavar="DIR", help="for data sets")
     kept = "other diaries to keep beside diary.csv: tensorboard,wandb"
     train.add_argument("--diary", default="csv", metavar="NAMES", help=kept)
@@ -88,17 +91,18 @@ def settings_from(options: argparse.Namespace) -> Settings:
 
 def train(options: argparse.Namespace) -> int:
     """Runs `train`. Returns the exit code: 130 when Ctrl-C stopped it."""
-    settings, folder = settings_from(options), options.out or runs_folder() / "digits"
+    settings, folder = settings_from(options), options.out
     from mnistgan import scores, training  # brings TensorFlow, which takes seconds
 
     run = training.train(settings, folder, options.data_dir, options.diary.split(","))
+    folder = run.folder
     if not run.finished:
         print(
             f"Stopped and saved after step {run.step} of {run.total_steps}. "
             "The same command goes on from here."
         )
         return 130
-    print(f"\nYour robot's digits: {folder / 'grid.png'}")
+    print(f"\nYour robot's drawings: {folder / 'grid.png'}")
     if known := scores.read_scores(folder):
         best = scores.best_score(known)
         print(
@@ -106,7 +110,8 @@ def train(options: argparse.Namespace) -> int:
             f"Fréchet distance {best['frechet']:.2f}, coverage {best['coverage']:.2f}, "
             f"of {settings.judged} drawings."
         )
-    print("Look for ten kinds of digits, no two alike: nobody ever wrote any of them.")
+    if settings.project == "digits":
+        print("Look for ten kinds of digits, no two alike: nobody ever wrote any.")
     return 0
 
 

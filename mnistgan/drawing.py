@@ -15,6 +15,7 @@ from mnistgan.runs import finished_project
 from mnistgan.settings import runs_folder
 
 DRAWN_AT_ONCE = 500
+Wish = Sequence[int] | np.ndarray | int | None
 PRETRAINED = Path(__file__).parent / "pretrained" / "digits.keras"
 
 
@@ -81,7 +82,7 @@ def classes(generator: keras.Model) -> int:
 
 
 def wishes(
-    generator: keras.Model, count: int, wanted: Sequence[int] | int | None = None
+    generator: keras.Model, count: int, wanted: Wish = None
 ) -> tf.Tensor | None:
     """Writes down what a generator is asked for.
 
@@ -140,7 +141,7 @@ def make_noise(generator: keras.Model, count: int, seed: int = 0) -> tf.Tensor:
 def draw(
     generator: keras.Model,
     noise: tf.Tensor,
-    wanted: Sequence[int] | int | None = None,
+    wanted: Wish = None,
 ) -> np.ndarray:
     """Draws one picture for each row of noise.
 

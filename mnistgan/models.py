@@ -15,7 +15,7 @@ from mnistgan.layers import BatchNorm, ConvTranspose, Fog
 
 
 def build_generator(
-    noise_dim: int = 32, width: int = 16, channels: int = 1, classes: int = 0
+    noise_dim: int = 32, width: int = 16, channels=1, classes=0, hidden=3
 ) -> keras.Model:
     """Builds the artist: noise in, picture out.
 
@@ -25,6 +25,7 @@ def build_generator(
             `8 * width` at 4×4.
         channels: 1 for grey pictures, 3 for colours.
         classes: Kinds of pictures that it can be asked for; 0 if it cannot be asked.
+        hidden: Dense layers in which it sorts the noise before it draws.
 
     Returns:
         A model from noise `(batch, noise_dim)`, float32, standard normal, to pictures
@@ -36,11 +37,10 @@ def build_generator(
         ValueError: A number is not a whole number, or too small.
     """
     start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
-    x = inputs = keras.Input((noise_dim,))
-    if classes:
-        inputs = [x, keras.Input((classes,))]
-        x = layers.Concatenate()(inputs)
-    for size in (128, 128, 128, 4 * 4 * 8 * width):
+    noise = keras.Input((noise_dim,))
+    inputs = [noise, keras.Input((classes,))] if classes else noise
+    x = layers.Concatenate()(inputs) if classes else noise
+    for size in hidden * [128] + [4 * 4 * 8 * width]:
         x = layers.Dense(size, use_bias=False, **start)(x)
         x = BatchNorm(momentum=0.9)(x)
         x = layers.ReLU()(x)

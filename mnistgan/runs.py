@@ -22,12 +22,14 @@ class Run:
         step: Training steps taken so far.
         total_steps: Steps that the settings ask for.
         diary: One row for every few steps; see `COLUMNS`.
+        seconds: Training time so far, without the judge's.
     """
 
     folder: Path
     step: int
     total_steps: int
     diary: list[dict[str, float]]
+    seconds: float
 
     @property
     def finished(self) -> bool:

@@ -14,11 +14,13 @@ PRESETS = {
     "full": {"epochs": 20, "batch_size": 64, "previews": 1, "judged": 2000},
 }
 
+RATES = ("generator_learning_rate", "discriminator_learning_rate")
+
 # What is drawn, and what differs from drawing digits.
 PROJECTS: dict[str, dict[str, Any]] = {
     "digits": {},
-    "vae": {"fog": 0.0},
-    "asked": {"classes": 10},
+    "vae": {"hidden": 0, **dict.fromkeys(RATES, 3e-3)},
+    "asked": {"classes": 10, "hidden": 0},
     "faces": {"channels": 3, "pictures": 10_000},
     "music": {"pictures": 20_000},
 }
@@ -37,6 +39,7 @@ class Settings:
         pictures: How many of the 60,000 training pictures are used.
         batch_size: Pictures shown in one step.
         noise_dim: Random numbers that make one picture.
+        hidden: Dense layers in which the generator sorts the noise.
         generator_width: Channels of the generator's 32×32 layer. The main cost.
         discriminator_width: Channels of the discriminator's first layer.
         channels: 1 for grey pictures, 3 for colours.
@@ -61,6 +64,7 @@ class Settings:
     pictures: int = 60_000
     batch_size: int = 48
     noise_dim: int = 32
+    hidden: int = 3
     generator_width: int = 16
     discriminator_width: int = 16
     channels: int = 1
@@ -81,7 +85,7 @@ class Settings:
         for field in dataclasses.fields(self):
             name, value = field.name, getattr(self, field.name)
             if field.type is int:
-                least = 0 if name in ("seed", "judged", "classes") else 1
+                least = 0 if name in ("seed", "judged", "classes", "hidden") else 1
                 fits = type(value) is int and least <= value < 2**31
                 wanted = f"a whole number of at least {least}"
             elif field.type is float:

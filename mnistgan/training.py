@@ -109,17 +109,18 @@ def make_average_step(generator, averaged):
 def build_robots(settings: Settings) -> tuple[keras.Model, ...]:
     """Builds a generator, its counterpart, and the generator that will be averaged."""
     kind = {"channels": settings.channels, "classes": settings.classes}
-    artist = settings.noise_dim, settings.generator_width
-    generator = build_generator(*artist, **kind)
+    artist = {"width": settings.generator_width, "hidden": settings.hidden, **kind}
+    generator = build_generator(settings.noise_dim, **artist)
     if settings.project == "vae":
         counterpart = vae.build_encoder(
             settings.noise_dim, settings.discriminator_width, settings.channels
         )
+        vae.start_dark(generator)
     else:
         counterpart = build_discriminator(
             settings.discriminator_width, settings.fog, **kind
         )
-    return generator, counterpart, build_generator(*artist, **kind)
+    return generator, counterpart, build_generator(settings.noise_dim, **artist)
 
 
 def new_state(settings: Settings) -> tf.train.Checkpoint:
@@ -251,7 +252,9 @@ def play(run, settings, album, take_step, manager, judge, diaries) -> Run:
                 diaries.update(step)
             if asked.is_set():
                 break
-    return dataclasses.replace(run, step=step, diary=diary)
+    return dataclasses.replace(
+        run, step=step, diary=diary, seconds=float(state.seconds)
+    )
 
 
 def summary(step: int, per_epoch: int, results: list[tuple]) -> dict[str, float]:
@@ -344,6 +347,7 @@ def train(
         int(state.step),
         settings.total_steps,
         read_diary(folder, int(state.step)),
+        float(state.seconds),
     )
     with closing(Diaries(diary, folder, dataclasses.asdict(settings))) as diaries:
         if not run.finished:

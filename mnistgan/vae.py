@@ -14,6 +14,7 @@ from mnistgan.data import prepare_image, to_float
 from mnistgan.models import build_features
 
 TINY = 1e-4  # no pixel is quite certain: the logarithm of 0 has no value
+PAPER = -0.95  # tanh of it is the mean of all pixels of the digits
 
 
 def build_encoder(
@@ -35,6 +36,20 @@ def build_encoder(
     features = build_features(width, fog=0.0, channels=channels)
     described = layers.Dense(2 * noise_dim, dtype="float32", **start)(features.output)
     return keras.Model(features.input, described, name="encoder")
+
+
+def start_dark(generator: keras.Model) -> None:
+    """Lets an untrained generator draw dark paper instead of grey mist.
+
+    Grey pictures are so unlikely digits that a VAE's first steps push all patterns of
+    the last layer towards black, and it takes thousands of steps until some are white
+    again. A GAN has no such trouble: its losses do not count pixels.
+
+    Args:
+        generator: From `mnistgan.models.build_generator`; its last bias is changed.
+    """
+    last = next(x for x in reversed(generator.layers) if x.weights)
+    last.bias.assign(tf.fill(last.bias.shape, PAPER))
 
 
 def ink(images: tf.Tensor) -> tf.Tensor:
@@ -108,8 +123,7 @@ def make_vae_step(generator, encoder, generator_optimizer, encoder_optimizer, se
     encoder_optimizer.build(weights[1])
 
     def train_step(images, labels=None):
-        pictures = to_float(images)
-        step = generator_optimizer.iterations.value
+        pictures, step = to_float(images), generator_optimizer.iterations.value
         with tf.GradientTape() as tape:
             described = encoder(pictures, training=True)
             mean, log_variance = tf.split(described, 2, axis=1)

@@ -18,6 +18,10 @@ PAGES = [
 TAUGHT = {
     "mnistgan.data.prepare_image",
     "mnistgan.judge.build_judge",
+    "mnistgan.odd.surprise",
+    "mnistgan.vae.kl_to_noise",
+    "mnistgan.vae.log_likelihood",
+    "mnistgan.vae.make_vae_step",
     "mnistgan.latent.find_knobs",
     "mnistgan.measures.frechet_distance",
     "mnistgan.data.to_float",

@@ -1,0 +1,204 @@
+"""Spotting the odd one out: robots that have seen only ordinary digits get suspicious.
+
+Every score here is higher for odder pictures. Two come from our robots, two from simple
+rivals (scikit-learn's, from the extra `odd`).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow import keras
+
+from mnistgan import measures
+from mnistgan.data import to_float
+from mnistgan.settings import choose_settings
+from mnistgan.training import train
+from mnistgan.vae import ink, kl_to_noise, log_likelihood
+
+PROTOCOLS = ("only", "without")
+NEIGHBOURS = 5
+PARTS = 64  # principal components: as many numbers as the judge has features
+BATCH = 64
+AT_ONCE = 500
+
+
+def sklearn(part: str) -> Any:
+    """Brings a part of scikit-learn, or raises ImportError with the remedy."""
+    try:
+        return __import__(f"sklearn.{part}", fromlist=[part])
+    except ImportError as error:
+        raise ImportError(
+            "scikit-learn is missing; install it: pip install scikit-learn"
+        ) from error
+
+
+def is_odd(labels: np.ndarray, digit: int, protocol: str) -> np.ndarray:
+    """Says which pictures are odd.
+
+    Args:
+        labels: `(count,)`, in 0..9.
+        digit: The digit that is special, in 0..9.
+        protocol: `"only"`: the digit is ordinary, and all others are odd;
+            `"without"`: the digit is odd, and all others are ordinary.
+
+    Returns:
+        `(count,)`, bool.
+
+    Raises:
+        ValueError: There is no such digit or protocol.
+    """
+    if digit not in range(10) or protocol not in PROTOCOLS:
+        raise ValueError(
+            f"digit is {digit!r} and protocol {protocol!r}; it takes 0 to 9, and one "
+            f"of {', '.join(PROTOCOLS)}"
+        )
+    return (labels == digit) == (protocol == "without")
+
+
+def in_parts(score, pictures: np.ndarray) -> np.ndarray:
+    """Applies a function to a few hundred pictures at a time: bounds the memory."""
+    starts = range(0, len(pictures), AT_ONCE)
+    parts = (score(to_float(pictures[n : n + AT_ONCE])) for n in starts)
+    return np.concatenate([np.asarray(part) for part in parts])
+
+
+def surprise(generator: keras.Model, encoder: keras.Model, pictures) -> np.ndarray:
+    """How much a VAE is surprised: what its redrawing misses, plus what it has to say.
+
+    Args:
+        generator: A VAE's generator.
+        encoder: Its encoder.
+        pictures: `(count, 64, 64, 1)`, uint8, in [0, 255].
+
+    Returns:
+        `(count,)`, float32, in nats: the negative ELBO at the middle of the description
+        (An and Cho 2015, "Variational Autoencoder based Anomaly Detection").
+    """
+
+    def score(images):
+        mean, log_variance = tf.split(encoder(images, training=False), 2, axis=1)
+        drawn = ink(generator(mean, training=False))
+        return kl_to_noise(mean, log_variance) - log_likelihood(ink(images), drawn)
+
+    return in_parts(score, pictures)
+
+
+def eyes(discriminator: keras.Model) -> keras.Model:
+    """The detective without its verdict: from pictures to features `(batch, 256)`."""
+    last = next(x for x in reversed(discriminator.layers) if x.weights)
+    return keras.Model(discriminator.inputs, last.input)
+
+
+def strangeness(discriminator: keras.Model, ordinary, pictures) -> np.ndarray:
+    """How far a picture is, in the detective's eyes, from the ordinary ones.
+
+    Args:
+        discriminator: Of a GAN that was trained on ordinary pictures.
+        ordinary: Some of those, `(count, 64, 64, 1)`, uint8; at least `NEIGHBOURS`.
+        pictures: `(count, 64, 64, 1)`, uint8.
+
+    Returns:
+        `(count,)`, float64: the mean distance of its features from those of its
+        `NEIGHBOURS` nearest ordinary pictures.
+    """
+
+    def look(images):
+        return seer(images, training=False)
+
+    seer = eyes(discriminator)
+    known = sklearn("neighbors").NearestNeighbors(n_neighbors=NEIGHBOURS)
+    known.fit(in_parts(look, ordinary))
+    return known.kneighbors(in_parts(look, pictures))[0].mean(axis=1)
+
+
+def misfit(ordinary: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+    """A simple rival: what `PARTS` principal components of ordinary pictures miss.
+
+    Args:
+        ordinary: Rows of pixels, `(count, 784)`, from `mnistgan.judge.shrink`; at least
+            `PARTS`.
+        pictures: `(count, 784)`.
+
+    Returns:
+        `(count,)`: the distance of each picture from its projection.
+    """
+    parts = sklearn("decomposition").PCA(PARTS, random_state=0).fit(ordinary)
+    again = parts.inverse_transform(parts.transform(pictures))
+    return np.linalg.norm(pictures - again, axis=1)
+
+
+def distance(ordinary: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+    """The simplest rival: how far is the nearest ordinary picture, pixel by pixel?"""
+    return measures.nearest(pictures, ordinary)[1]
+
+
+def auroc(scores: np.ndarray, odd: np.ndarray) -> float:
+    """How often an odd picture scores higher than an ordinary one, as a share.
+
+    The area under the ROC curve: 1 for a perfect score, 0.5 for tossing a coin, less
+    when odd pictures look *more* ordinary than ordinary ones.
+    """
+    return float(sklearn("metrics").roc_auc_score(odd, scores))
+
+
+def odd_things(pictures: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
+    """Makes odd things from digits.
+
+    Args:
+        pictures: `(count, 64, 64, 1)`, uint8, in [0, 255].
+        seed: Starts the noise, and where strokes are broken.
+
+    Returns:
+        As many pictures of each kind: pixels by `noise`, digits `upside down`, and
+        digits with a `broken stroke`: a gap of 8 pixels through some of the ink.
+    """
+    chance = np.random.default_rng(seed)
+    broken = pictures.copy()
+    for picture in broken:
+        rows, columns = np.nonzero(picture[..., 0] > 127)
+        if len(rows):
+            spot = chance.integers(len(rows))
+            row, column = max(rows[spot] - 4, 0), max(columns[spot] - 4, 0)
+            picture[row : row + 8, column : column + 8] = 0
+    return {
+        "noise": chance.integers(0, 256, pictures.shape, np.uint8),
+        "upside down": pictures[:, ::-1, ::-1],
+        "broken stroke": broken,
+    }
+
+
+def train_watch(
+    ordinary: np.ndarray, folder: Path, steps: int = 300, seed: int = 0
+) -> tuple[keras.Model, keras.Model, keras.Model]:
+    """Teaches a VAE and a GAN what is ordinary.
+
+    Args:
+        ordinary: `(count, 64, 64, 1)`, uint8, in [0, 255]; at least 64.
+        folder: Where both runs are kept, in `vae` and `digits`. Finished ones are used
+            again, interrupted ones go on.
+        steps: Steps for each, of 64 pictures; rounded up to whole rounds.
+        seed: Starts both.
+
+    Returns:
+        The VAE's generator and encoder, and the GAN's discriminator.
+
+    Raises:
+        ValueError: There are too few pictures, or no steps.
+    """
+    if len(ordinary) < BATCH or steps < 1:
+        raise ValueError(
+            f"{len(ordinary)} pictures and {steps} steps; it takes at least {BATCH} "
+            "pictures and 1 step"
+        )
+    count = min(len(ordinary), steps * BATCH)
+    epochs = -(-steps // (count // BATCH))
+    for project in ("vae", "digits"):
+        settings = choose_settings(
+            "quick", project, pictures=count, epochs=epochs, batch_size=BATCH, seed=seed
+        )
+        train(settings, folder / project, pictures=ordinary[:count])
+    names = "vae/generator", "vae/encoder", "digits/discriminator"
+    models = (folder / f"{name}.keras" for name in names)
+    return tuple(keras.models.load_model(path, compile=False) for path in models)

@@ -1,0 +1,74 @@
+"""How well is an odd digit spotted? The tables of lesson 10: all digits, four scores.
+
+    taskset -c 0 python tests/odd.py [--steps 300]   # about 25 minutes of one core
+
+Every pair of a protocol and a digit is kept in runs/odd; an interrupted call goes on.
+"""
+
+import argparse
+import json
+import shutil
+
+from mnistgan import machine
+
+machine.load_tensorflow()
+
+import numpy as np  # noqa: E402
+
+from mnistgan import data, files, judge, odd  # noqa: E402
+from mnistgan.settings import runs_folder  # noqa: E402
+
+MOST = 20_000  # ordinary pictures to compare with
+SCORES = ("VAE", "detective", "PCA", "nearest")
+
+
+def compare(digit, protocol, steps, train, test):
+    """The AUROC of all four scores for one digit, on all test digits."""
+    (pictures, rows, labels), (tests, test_rows, answers) = train, test
+    usual = ~odd.is_odd(labels, digit, protocol)
+    folder = runs_folder() / "odd" / f"{protocol}-{digit}"
+    generator, encoder, discriminator = odd.train_watch(pictures[usual], folder, steps)
+    scores = {
+        "VAE": odd.surprise(generator, encoder, tests),
+        "detective": odd.strangeness(discriminator, pictures[usual][:MOST], tests),
+        "PCA": odd.misfit(rows[usual][:MOST], test_rows),
+        "nearest": odd.distance(rows[usual][:MOST], test_rows),
+    }
+    shutil.rmtree(folder)
+    strange = odd.is_odd(answers, digit, protocol)
+    return {name: odd.auroc(found, strange) for name, found in scores.items()}
+
+
+def album(split):
+    """Digits at 64×64, as rows of 28×28 pixels, and their labels."""
+    digits, labels = data.load_mnist(split)
+    pictures = data.prepare_all(digits)
+    return pictures, judge.shrink(pictures).reshape(len(pictures), -1), labels
+
+
+def main():
+    """Prints one table for each protocol."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--steps", type=int, default=300)
+    options = parser.parse_args()
+    kept = runs_folder() / "odd" / f"{options.steps}.json"
+    known = json.loads(kept.read_text()) if kept.exists() else {}
+    train, test = album("train"), album("test")
+    for protocol in odd.PROTOCOLS:
+        for digit in range(10):
+            name = f"{protocol} {digit}"
+            if name not in known:
+                known[name] = compare(digit, protocol, options.steps, train, test)
+                with files.whole(kept) as aside:
+                    aside.write_text(json.dumps(known, indent=1))
+        print(f"\n| {protocol} | {' | '.join(SCORES)} |\n|---|---|---|---|---|")
+        table = np.array(
+            [[known[f"{protocol} {n}"][s] for s in SCORES] for n in range(10)]
+        )
+        for digit, row in enumerate(table):
+            print(f"| {digit} | {' | '.join(f'{100 * v:.1f}' for v in row)} |")
+        print(f"| mean | {' | '.join(f'{100 * v:.1f}' for v in table.mean(axis=0))} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""The projects that share the engine: labels, colours, a VAE, and odd things."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow import keras
+
+from mnistgan import asked, data, judge, odd, projects, training, vae
+from mnistgan.drawing import classes, draw, load_generator, make_noise, wishes
+from mnistgan.explore import Explorer
+from mnistgan.latent import find_knobs, find_noise
+from mnistgan.models import build_discriminator, build_generator, told
+from mnistgan.settings import choose_settings
+from mnistgan.site.studio import Studio
+
+SMALL = {"generator_width": 2, "discriminator_width": 2, "noise_dim": 8}
+
+
+def small(project, steps=40, **changes):
+    """Settings for a run of a second or two."""
+    sizes = SMALL | {"epochs": 1, "batch_size": 32, "pictures": 32 * steps}
+    return choose_settings("quick", project, **{**sizes, **changes})
+
+
+@pytest.fixture(scope="module")
+def asked_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("asked")
+    return training.train(small("asked"), folder)
+
+
+@pytest.fixture(scope="module")
+def asked_generator(asked_run):
+    return load_generator(asked_run.folder / "generator.keras")
+
+
+@pytest.fixture(scope="module")
+def vae_run(tmp_path_factory):
+    return training.train(small("vae", steps=150), tmp_path_factory.mktemp("vae"))
+
+
+def test_the_robots_can_have_colours_and_classes():
+    generator = build_generator(8, 2, channels=3, classes=4, hidden=1)
+    labels = tf.one_hot([0, 3], 4)
+    images = generator(told(make_noise(generator, 2), labels), training=False)
+    assert images.shape == (2, 64, 64, 3)
+    discriminator = build_discriminator(2, channels=3, classes=4)
+    assert discriminator(told(images, labels), training=False).shape == (2, 1)
+
+
+def test_labels_are_dealt_with_their_pictures():
+    pictures = np.arange(50, dtype="uint8")[:, None, None, None]
+    labels = data.one_hot(np.arange(50) % 10)
+    for images, told_labels in data.make_dataset(pictures, 10, 3, labels):
+        digits = images.numpy().ravel() % 10
+        assert np.array_equal(told_labels.numpy().argmax(1), digits)
+
+
+def test_a_step_with_labels_teaches_the_artist_to_listen():
+    """Zeros have a hole where ones have ink: soon it draws what was asked for."""
+    digits, names = data.load_mnist("train[:4000]")
+    pictures = data.prepare_all(digits[names < 2][:640])
+    labels = data.one_hot(names[names < 2][:640], 2)
+    keras.utils.set_random_seed(0)
+    robots = (
+        build_generator(4, 4, classes=2, hidden=0),
+        build_discriminator(4, classes=2),
+    )
+    adams = (keras.optimizers.Adam(2e-3, beta_1=0.5) for _ in robots)
+    step = training.make_train_step(*robots, *adams)
+    for seed in range(6):
+        for batch in data.make_dataset(pictures, 32, seed, labels):
+            step(*batch)
+    noise = make_noise(robots[0], 50)
+    zero, one = (draw(robots[0], noise, n)[:, 24:40, 28:36].mean() for n in (0, 1))
+    assert one > zero + 25
+
+
+def test_wishes_are_granted_in_turn_or_as_asked(asked_generator):
+    assert classes(asked_generator) == 10
+    turn = wishes(asked_generator, 12).numpy().argmax(1)
+    assert turn.tolist() == [*range(10), 0, 1]
+    assert set(wishes(asked_generator, 3, 7).numpy().argmax(1)) == {7}
+    assert wishes(build_generator(4, 1), 3) is None
+
+
+@pytest.mark.parametrize("wanted", [10, -1, [1, 2], [0.5] * 3, "7", np.nan])
+def test_impossible_wishes_are_refused(asked_generator, wanted):
+    with pytest.raises(ValueError, match="cannot ask for"):
+        wishes(asked_generator, 3, wanted)
+
+
+def test_a_generator_without_labels_cannot_be_asked():
+    generator = build_generator(4, 1)
+    with pytest.raises(ValueError, match="without labels"):
+        draw(generator, make_noise(generator, 1), 7)
+
+
+def test_a_run_with_labels_resumes_and_draws(asked_run, asked_generator):
+    assert asked_run.finished and asked_run.seconds > 0
+    assert draw(asked_generator, make_noise(asked_generator, 3)).shape == (3, 64, 64, 1)
+    again = training.train(small("asked"), asked_run.folder)
+    assert again.step == asked_run.step and again.diary == asked_run.diary
+
+
+def test_explorer_and_website_offer_the_digits(tmp_path):
+    keras.utils.set_random_seed(0)
+    generator = build_generator(8, 2, classes=10, hidden=0)
+    for weight in generator.trainable_variables:  # untrained, but not shy
+        weight.assign(tf.random.normal(weight.shape))
+    explorer = Explorer(generator, find_knobs(generator, 2))
+    before = bytes(explorer.picture.value)
+    explorer.wanted.value = 7
+    assert bytes(explorer.picture.value) != before
+    generator.save(tmp_path / "generator.keras")
+    room = Studio(tmp_path / "generator.keras")
+    assert room.classes == 10
+    noise = room.noise(1, 1)
+    assert room.picture(noise, 3) != room.picture(noise, 8)
+    assert all(room.morph(1, 2)) and room.grid(0, 16, 5)
+
+
+def test_a_picture_is_not_searched_for_where_a_wish_is_needed(asked_generator):
+    with pytest.raises(ValueError, match="takes wishes"):
+        find_noise(asked_generator, np.zeros((64, 64, 1), "uint8"))
+
+
+def test_numbers_are_written_in_one_hand(asked_generator):
+    page = asked.write(asked_generator, "2 0-2", seed=3)
+    assert page.shape == (64, 5 * 64, 1) and page.dtype == np.uint8
+    first, gap, _, dash, last = np.split(page, 5, axis=1)
+    assert np.array_equal(first, last) and not gap.any() and dash.any()
+    other = asked.write(asked_generator, "22", seed=3, one_hand=False)
+    assert not np.array_equal(other[:, :64], other[:, 64:])
+
+
+@pytest.mark.parametrize("text", ["", "seven", "1" * 65, "1\n2", "٣"])
+def test_other_writing_is_refused(asked_generator, text):
+    with pytest.raises(ValueError, match="cannot write"):
+        asked.write(asked_generator, text)
+
+
+def test_only_a_robot_that_knows_digits_can_write():
+    with pytest.raises(ValueError, match="--project asked"):
+        asked.write(build_generator(4, 1), "7")
+
+
+def test_obedience_is_counted(asked_generator):
+    table = asked.obeyed(judge.load_judge(), asked_generator, count=105)
+    assert table.sum() == 105 and table.sum(axis=1).tolist() == [11] * 5 + [10] * 5
+    with pytest.raises(ValueError, match="at least 10"):
+        asked.obeyed(judge.load_judge(), asked_generator, count=9)
+
+
+def test_a_pupil_learns_from_real_digits_and_not_from_wrong_names():
+    digits, labels = data.load_mnist("train[:2000]")
+    pictures = data.prepare_all(digits)
+    assert asked.accuracy_after(pictures, labels) > 0.85
+    assert asked.accuracy_after(pictures, (labels + 1) % 10) < 0.1
+    with pytest.raises(ValueError, match="a label for each"):
+        asked.accuracy_after(pictures, labels[:5])
+
+
+def test_the_kl_divergence_is_that_of_the_formula():
+    mean, log_variance = tf.constant([[0.0, 2.0]]), tf.constant([[0.0, 1.0]])
+    by_hand = 0.5 * (np.e + 4 - 1 - 1)
+    assert np.isclose(vae.kl_to_noise(mean, log_variance)[0], by_hand)
+    assert vae.kl_to_noise(0 * mean, 0 * mean)[0] == 0
+
+
+def test_the_likelihood_is_that_of_coins():
+    half = tf.fill((2, 28, 28, 1), 0.5)
+    white = tf.ones((2, 28, 28, 1))
+    expected = -784 * np.log(2)
+    assert np.allclose(vae.log_likelihood(white, half), expected)
+    assert np.allclose(vae.log_likelihood(white, 0.9 * white), 784 * np.log(0.9))
+
+
+def test_a_vae_learns_and_keeps_both_robots(vae_run):
+    first, last = vae_run.diary[0], vae_run.diary[-1]
+    assert last["d_loss"] + last["g_loss"] < 0.8 * (first["d_loss"] + first["g_loss"])
+    assert (vae_run.folder / "encoder.keras").exists()
+
+
+def test_more_samples_give_a_tighter_bound(vae_run):
+    generator = load_generator(vae_run.folder / "generator.keras")
+    encoder = keras.models.load_model(vae_run.folder / "encoder.keras", compile=False)
+    digits, _ = data.load_mnist("test[:100]")
+    one, many = (vae.elbo(generator, encoder, digits, n) for n in (1, 20))
+    assert -400 < one < many < 0
+    assert vae.elbo(generator, encoder, digits) == one
+    with pytest.raises(ValueError, match="at least 1"):
+        vae.elbo(generator, encoder, digits, samples=0)
+
+
+def test_the_bound_of_a_model_that_is_known():
+    """A decoder that ignores its numbers, an encoder that says nothing: exact."""
+    generator = build_generator(4, 1)
+    for weight in generator.trainable_variables:
+        weight.assign(tf.zeros_like(weight))  # grey paper: every pixel is a fair coin
+    encoder = vae.build_encoder(4, 1)
+    for weight in encoder.trainable_variables:
+        weight.assign(tf.zeros_like(weight))
+    digits, _ = data.load_mnist("test[:20]")
+    for samples in (1, 5):
+        bound = vae.elbo(generator, encoder, digits, samples)
+        assert np.isclose(bound, -784 * np.log(2), rtol=1e-4)
+
+
+def test_own_pictures_are_taken_and_wrong_ones_refused(tmp_path):
+    settings = small("digits", steps=2, channels=3)
+    pictures = np.zeros((64, 64, 64, 3), "uint8")
+    assert training.train(settings, tmp_path / "own", pictures=pictures).finished
+    grey = pictures[..., :1]
+    for wrong in (grey, pictures[:10], pictures.astype(float)):
+        with pytest.raises(ValueError, match="these settings need uint8 of shape"):
+            training.train(settings, tmp_path / "wrong", pictures=wrong)
+    assert not (tmp_path / "wrong").exists()
+    labelled = dataclasses.replace(settings, classes=10)
+    with pytest.raises(ValueError, match="have no labels"):
+        projects.check_own(pictures, labelled)
+
+
+def test_who_is_odd():
+    labels = np.array([3, 5, 3])
+    assert odd.is_odd(labels, 3, "without").tolist() == [True, False, True]
+    assert odd.is_odd(labels, 3, "only").tolist() == [False, True, False]
+    for digit, protocol in ((10, "only"), (3, "among")):
+        with pytest.raises(ValueError, match="it takes 0 to 9"):
+            odd.is_odd(labels, digit, protocol)
+
+
+def test_the_simple_rivals_find_strangers():
+    digits, labels = data.load_mnist("train[:3000]")
+    rows = judge.shrink(data.prepare_all(digits)).reshape(3000, -1)
+    ordinary, strange = rows[labels == 0], labels[2000:] != 0
+    for score in (odd.misfit, odd.distance):
+        found = score(ordinary[:150], rows[2000:])
+        assert odd.auroc(found, strange) > 0.9
+        assert np.isclose(odd.auroc(-found, strange), 1 - odd.auroc(found, strange))
+
+
+def test_the_watch_is_more_surprised_by_noise(tmp_path):
+    digits, labels = data.load_mnist("train[:2000]")
+    pictures = data.prepare_all(digits[labels == 1])
+    robots = odd.train_watch(pictures, tmp_path, steps=40)
+    generator, encoder, discriminator = robots
+    things = odd.odd_things(pictures[:30])
+    calm = odd.surprise(generator, encoder, pictures[:30])
+    assert np.median(odd.surprise(generator, encoder, things["noise"])) > calm.max()
+    assert odd.eyes(discriminator).output_shape == (None, 256)
+    far = odd.strangeness(discriminator, pictures, things["noise"])
+    assert far.min() > odd.strangeness(discriminator, pictures, pictures[:30]).max()
+    assert (things["broken stroke"] <= pictures[:30]).all()
+    with pytest.raises(ValueError, match="at least 64"):
+        odd.train_watch(pictures[:5], tmp_path)
