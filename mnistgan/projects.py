@@ -29,6 +29,7 @@ def load_album(
 
     Raises:
         OSError: The data cannot be fetched.
+        ImportError: An extra is missing; the message says how to install it.
     """
     if pictures is not None:
         return pictures, None

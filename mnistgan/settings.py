@@ -21,8 +21,13 @@ PROJECTS: dict[str, dict[str, Any]] = {
     "digits": {},
     "vae": {"hidden": 0, **dict.fromkeys(RATES, 3e-3)},
     "asked": {"classes": 10, "hidden": 0},
-    "faces": {"channels": 3, "pictures": 10_000},
-    "music": {"pictures": 20_000},
+    "faces": {"channels": 3, "pictures": 10_000, "judged": 0},
+    "music": {
+        "pictures": 2_600,
+        "previews": 1,
+        "judged": 0,
+        "discriminator_learning_rate": 4e-4,
+    },
 }
 
 EARLY = (25, 50, 100, 200, 400)  # steps after which a preview is drawn, too

@@ -18,6 +18,8 @@ PAGES = [
 TAUGHT = {
     "mnistgan.data.prepare_image",
     "mnistgan.judge.build_judge",
+    "mnistgan.melody.build_singer",
+    "mnistgan.music.draw_rolls",
     "mnistgan.odd.surprise",
     "mnistgan.vae.kl_to_noise",
     "mnistgan.vae.log_likelihood",

@@ -1,0 +1,362 @@
+"""Bach's chorales as pictures: four voices, four bars, and back to sound.
+
+Notes are arrays `(pieces, 64 steps, 4 voices)`, int16: 60 where a voice strikes middle
+C in that sixteenth, -60 where it holds it, 0 where it is silent. A number is a key of
+the piano, as in MIDI; the voices go from soprano to bass.
+"""
+
+import importlib
+import os
+import tempfile
+from itertools import pairwise, product
+from pathlib import Path
+
+import numpy as np
+import tensorflow_datasets as tfds
+from tqdm.auto import tqdm
+
+from mnistgan import fetch
+
+VERSION = "1.0.0"
+BAR, STEPS = 16, 64  # sixteenths in a bar of 4/4, and in a piece
+HIGHEST = 89  # the key of a roll's top row; its bottom row is 26
+NOTE, AGAIN, DARK = 255, 128, 64  # grey levels; below DARK there is no note
+WHITE_KEYS = np.isin(np.arange(12), (0, 2, 4, 5, 7, 9, 11))
+# Where 99% of Bach's notes lie, voice by voice, once they are moved to the white keys.
+RANGES = np.array([(57, 81), (52, 76), (48, 69), (36, 64)])
+# Four voices may share fewer pitches: which one, from the top, does each of them sing?
+# From voice to voice it is the same or the next one: 0000, 0001, 0011, … 0123.
+SHARES = np.array([(0, *np.cumsum(next_one)) for next_one in product((0, 1), repeat=3)])
+
+
+def extra(package: str):
+    """Imports music21 or pretty_midi; says how to install what is missing."""
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise ImportError(
+            f"the music needs {package} (music21 needs Python 3.11 or newer): "
+            ".venv/bin/pip install -e '.[music]'"
+        ) from error
+
+
+def read_score(score) -> tuple[np.ndarray, list[int]] | None:
+    """Writes down a chorale of four voices in 4/4.
+
+    Args:
+        score: A music21 score.
+
+    Returns:
+        Its notes `(steps, 4)`, int16, and the steps at which bars begin. The last chord
+        is held to the end of its bar. None for another metre or number of voices.
+    """
+    metres = {m.ratioString for m in score[extra("music21").meter.TimeSignature]}
+    if len(score.parts) != 4 or metres != {"4/4"}:
+        return None
+    bars = [round(4 * m.offset) for m in score.parts[0].getElementsByClass("Measure")]
+    notes = np.zeros((bars[-1] + BAR, 4), np.int16)
+    for voice, part in enumerate(score.parts):
+        for note in part.flatten().notes:
+            start, pitch = round(4 * note.offset), max(p.midi for p in note.pitches)
+            stop = start + round(4 * note.quarterLength)
+            if start < stop:  # else too short for a sixteenth
+                notes[start:stop, voice] = -pitch
+                tied = note.tie is not None and note.tie.type != "start"
+                notes[start, voice] = -pitch if tied else pitch
+        notes[stop:, voice] = -pitch
+    return notes, bars
+
+
+def to_white_keys(notes: np.ndarray) -> int:
+    """How many keys up, from -6 to 5, bring most of the notes to the white keys?"""
+    counts = np.bincount(np.abs(notes[notes != 0]) % 12, minlength=12)
+    return max(range(-6, 6), key=lambda up: np.roll(counts, up)[WHITE_KEYS].sum())
+
+
+def cut(notes: np.ndarray, bars: list[int]) -> np.ndarray:
+    """Cuts out all pieces of four whole bars, `(pieces, 64, 4)`; they begin struck."""
+    begins = set(bars) | {len(notes)}
+    whole = [b for b in bars if begins.issuperset(range(b, b + STEPS + 1, BAR))]
+    pieces = np.array([notes[b : b + STEPS] for b in whole], np.int16)
+    pieces = pieces.reshape(-1, STEPS, 4)
+    pieces[:, 0] = np.abs(pieces[:, 0])
+    return pieces
+
+
+def store(folder: Path) -> None:
+    """Reads Bach's chorales in music21's corpus and stores them as `chorale_rolls`.
+
+    Every eighth tune is kept for the test split, with all of its chorales.
+    """
+    scores, chorales = extra("music21").corpus.chorales.Iterator(), {}
+    for score in tqdm(scores, "Chorales", scores.highestNumber, mininterval=1):
+        if read := read_score(score):  # some are numbered twice
+            chorales[read[0].tobytes()] = (score.metadata.title, *read)
+    tunes = sorted({title for title, _, _ in chorales.values()})
+    splits: dict[str, list] = {"train": [], "test": []}
+    for title, notes, bars in chorales.values():
+        split = splits["train" if tunes.index(title) % 8 else "test"]
+        up = to_white_keys(notes)
+        for piece in cut(notes, bars):
+            split.append((len(split), {"notes": piece, "up": up, "title": title}))
+    features = tfds.features.FeaturesDict(
+        {
+            "notes": tfds.features.Tensor(shape=(STEPS, 4), dtype=np.int16),
+            "up": tfds.features.Scalar(dtype=np.int16),
+            "title": tfds.features.Text(),
+        }
+    )
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="chorale_rolls",
+        version=VERSION,
+        features=features,
+        split_datasets=splits,
+        data_dir=folder,
+        homepage="https://www.music21.org",
+    )
+
+
+def load_notes(
+    split: str = "train",
+    data_dir: str | os.PathLike | None = None,
+    white_keys: bool = True,
+) -> np.ndarray:
+    """Loads pieces of four bars, reading the chorales first if needed.
+
+    Args:
+        split: `"train"` or `"test"` (other tunes), or a TFDS slice such as
+            `"train[:1000]"`.
+        data_dir: Where data sets are kept; see `mnistgan.fetch.data_folder`.
+        white_keys: Move every chorale to the white keys, most of them to C major or A
+            minor; otherwise each stays in Bach's key.
+
+    Returns:
+        Notes `(pieces, 64, 4)`, int16.
+
+    Raises:
+        ImportError: The chorales have to be read first, and music21 is not installed.
+    """
+    root = fetch.data_folder(data_dir)
+    target = root / "chorale_rolls" / VERSION
+    if not target.exists():
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".chorales-", dir=root) as aside:
+            store(Path(aside))
+            target.parent.mkdir(exist_ok=True)
+            try:
+                os.rename(Path(aside) / "chorale_rolls" / VERSION, target)
+            except OSError:
+                if not target.exists():  # else another process was faster: use its copy
+                    raise
+    pieces = tfds.load("chorale_rolls", split=split, data_dir=root, batch_size=-1)
+    notes = pieces["notes"].numpy()
+    up = pieces["up"].numpy()[:, None, None] * white_keys
+    return notes + np.sign(notes) * up
+
+
+def load_rolls(
+    split: str = "train", data_dir: str | os.PathLike | None = None
+) -> np.ndarray:
+    """Loads the pieces, moved to the white keys, as pictures; see `draw_rolls`."""
+    return draw_rolls(load_notes(split, data_dir))
+
+
+def draw_rolls(notes: np.ndarray) -> np.ndarray:
+    """Draws notes as a picture: time runs to the right, high notes are on top.
+
+    Args:
+        notes: `(pieces, 64, 4)`, int16.
+
+    Returns:
+        Rolls `(pieces, 64, 64, 1)`, uint8: `NOTE` where a note sounds, but `AGAIN` in
+        the sixteenth in which a voice strikes the pitch that it has sung just before.
+    """
+    rolls = np.zeros((len(notes), 64, 64, 1), np.uint8)
+    pitch = np.abs(notes)
+    same = pitch == np.pad(pitch, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+    for light, where in ((NOTE, notes != 0), (AGAIN, same & (notes > 0))):
+        piece, step, _ = np.nonzero(where)
+        rolls[piece, HIGHEST - pitch[where], step] = light
+    return rolls
+
+
+def read_rolls(rolls: np.ndarray) -> np.ndarray:
+    """Reads notes from pictures, sharp or smudged: the opposite of `draw_rolls`.
+
+    In each step, up to four rows sound: the brightest of those that are not darker than
+    their neighbours. If they are fewer, voices share a pitch, each as near as possible
+    to the middle of its range.
+
+    Args:
+        rolls: `(pieces, 64, 64, 1)`, uint8.
+
+    Returns:
+        Notes `(pieces, 64, 4)`, int16. Voices never cross.
+    """
+    light = rolls[..., 0].transpose(0, 2, 1).astype(np.int16)  # (pieces, steps, rows)
+    edge = np.pad(light, ((0, 0), (0, 0), (1, 1)))
+    peak = (light >= DARK) & (light >= edge[..., :-2]) & (light >= edge[..., 2:])
+    rows = np.argsort(np.where(peak, -light, 0), axis=-1, kind="stable")[..., :4]
+    found = np.take_along_axis(peak, rows, -1)
+    rows = np.sort(np.where(found, rows, 64), axis=-1)  # the highest first, gaps last
+    options = rows[..., SHARES]  # (pieces, steps, 8, 4)
+    far = np.abs(HIGHEST - options - RANGES.mean(1)).sum(-1)
+    unfit = SHARES.max(1) != found.sum(-1, keepdims=True) - 1
+    best = np.argmin(far + 1e6 * unfit, axis=-1)[..., None, None]
+    row = np.take_along_axis(options, best, axis=2)[:, :, 0]
+    shine = np.take_along_axis(light, np.minimum(row, 63), -1)
+    pitch = np.where(row < 64, HIGHEST - row, 0).astype(np.int16)
+    moved = np.diff(pitch, axis=1, prepend=0) != 0
+    return np.where(moved | (2 * shine < NOTE + AGAIN), pitch, -pitch)
+
+
+def to_midi(notes: np.ndarray, seconds: float = 0.16):
+    """Writes one piece as MIDI.
+
+    Args:
+        notes: `(steps, 4)`, int16.
+        seconds: How long a sixteenth lasts.
+
+    Returns:
+        A `pretty_midi.PrettyMIDI`, one instrument for each voice: `.write("tune.mid")`.
+    """
+    midi_file = extra("pretty_midi")
+    score = midi_file.PrettyMIDI(initial_tempo=15 / seconds)
+    for voice in notes.T:
+        player = midi_file.Instrument(program=19)  # a church organ
+        starts = np.flatnonzero((voice > 0) | (np.diff(np.abs(voice), prepend=0) != 0))
+        for start, stop in pairwise([*starts, len(voice)]):
+            if pitch := int(abs(voice[start])):
+                times = start * seconds, stop * seconds
+                player.notes.append(midi_file.Note(80, pitch, *times))
+        score.instruments.append(player)
+    return score
+
+
+def to_sound(notes: np.ndarray, rate: int = 16_000) -> np.ndarray:
+    """Plays one piece, `(steps, 4)`, without a sound font: three sines for each note.
+
+    Returns:
+        The wave, `rate` numbers a second, in [-0.9, 0.9]; all 0 for a silent piece.
+    """
+
+    def organ(angle):
+        return np.sin(angle) + 0.4 * np.sin(2 * angle) + 0.2 * np.sin(3 * angle)
+
+    if not notes.any():
+        return np.zeros(rate)
+    return 0.9 * to_midi(notes).synthesize(rate, organ)
+
+
+def in_range(notes: np.ndarray) -> float:
+    """The share of steps in which all voices are in their ranges and none cross."""
+    pitch = np.abs(notes)
+    inside = (pitch >= RANGES[:, 0]) & (pitch <= RANGES[:, 1])
+    return float(np.mean(inside.all(-1) & (np.diff(pitch) <= 0).all(-1)))
+
+
+def in_scale(notes: np.ndarray) -> float:
+    """The share of sounding steps of all voices that lie on white keys."""
+    return float(WHITE_KEYS[np.abs(notes[notes != 0]) % 12].mean())
+
+
+def repeated(notes: np.ndarray) -> float:
+    """The share of struck notes that repeat the pitch before; a piece's first not."""
+    struck, pitch = notes[:, 1:] > 0, np.abs(notes)
+    same = struck & (pitch[:, 1:] == pitch[:, :-1])
+    return float(same.sum() / max(1, struck.sum()))
+
+
+def moves(notes: np.ndarray) -> float:
+    """How many times in a bar a voice goes to another pitch, all voices together."""
+    steps = np.diff(np.abs(notes), axis=1) != 0
+    return float(steps.sum() / len(notes) / (STEPS // BAR))
+
+
+def leap(notes: np.ndarray) -> float:
+    """How many keys a voice goes, on average, from a bar's end to the next bar."""
+    pitch = np.abs(notes.astype(float))
+    return float(np.abs(pitch[:, BAR::BAR] - pitch[:, BAR - 1 : -1 : BAR]).mean())
+
+
+def chords(notes: np.ndarray) -> np.ndarray:
+    """The chord on each beat, `(pieces, 16)`: one bit for each of 12 pitch classes."""
+    beats = notes[:, ::4]
+    return np.bitwise_or.reduce((beats != 0) << np.abs(beats) % 12, axis=-1)
+
+
+def common_chords(notes: np.ndarray, album: np.ndarray) -> float:
+    """The share of beats with one of the 50 chords most common on the album's beats."""
+    kinds, counts = np.unique(chords(album), return_counts=True)
+    return float(np.isin(chords(notes), kinds[np.argsort(-counts)[:50]]).mean())
+
+
+def histogram_distance(notes: np.ndarray, album: np.ndarray) -> float:
+    """How far apart two histograms of pitch classes are, time-weighted.
+
+    Returns:
+        The Jensen-Shannon divergence, in nats: 0 if they agree, ln 2 if they share no
+        pitch class (Lin 1991, "Divergence Measures Based on the Shannon Entropy").
+    """
+    both = [np.abs(x[x != 0]) % 12 for x in (notes, album)]
+    shares = np.array([np.bincount(x, minlength=12) / max(1, len(x)) for x in both])
+    ratio = np.where(shares > 0, shares / np.maximum(shares.mean(0), 1e-12), 1)
+    return float((shares * np.log(ratio)).sum() / 2)
+
+
+def quoted(notes: np.ndarray, album: np.ndarray) -> float:
+    """The share of bars that stand in the album, pitch by pitch: copies."""
+    bars, known = (np.abs(x).reshape(-1, BAR * 4) for x in (notes, album))
+    found = {bar.tobytes() for bar in known}
+    return float(np.mean([bar.tobytes() in found for bar in bars]))
+
+
+def measure(notes: np.ndarray, album: np.ndarray) -> dict[str, float]:
+    """Measures pieces of music, beside the training pieces.
+
+    Args:
+        notes: `(pieces, 64, 4)`, int16, moved to the white keys.
+        album: The same for the training pieces.
+
+    Returns:
+        The name of each measure in words, and its value.
+    """
+    return {
+        "voices in range": in_range(notes),
+        "on white keys": in_scale(notes),
+        "repeated notes": repeated(notes),
+        "moves in a bar": moves(notes),
+        "leap over a bar line": leap(notes),
+        "common chords": common_chords(notes, album),
+        "histogram distance": histogram_distance(notes, album),
+        "quoted bars": quoted(notes, album),
+    }
+
+
+def table(rows: dict[str, dict[str, float]]) -> str:
+    """Writes what `measure` found as a table, one column for each, ready to print."""
+    lines = [" " * 20 + "".join(f"{name:>13}" for name in rows)]
+    for name in next(iter(rows.values())):
+        cells = (f"{row[name]:13.3f}" for row in rows.values())
+        lines.append(f"{name:20}{''.join(cells)}")
+    return "\n".join(lines)
+
+
+def shuffle_bars(notes: np.ndarray, seed: int = 0) -> np.ndarray:
+    """A baseline: pieces of four bars, each bar picked from any piece."""
+    bars = notes.reshape(-1, BAR, 4)
+    chosen = np.random.default_rng(seed).permutation(len(bars))
+    return bars[chosen].reshape(notes.shape)
+
+
+def repeat_chord(notes: np.ndarray) -> np.ndarray:
+    """A baseline: each piece's first chord, struck again on every beat."""
+    beat = np.array([1, -1, -1, -1], np.int16)[:, None]
+    return np.tile(np.abs(notes[:, :1]) * beat, (1, STEPS // 4, 1))
+
+
+def strangers(notes: np.ndarray, seed: int = 0) -> np.ndarray:
+    """A baseline: four voices that cannot hear each other, each from another piece."""
+    chance = np.random.default_rng(seed)
+    mixed = [notes[chance.permutation(len(notes)), :, voice] for voice in range(4)]
+    return np.stack(mixed, axis=-1)
