@@ -17,7 +17,6 @@ from mnistgan.settings import (
     Settings,
     choose_settings,
     pick_preset,
-    runs_folder,
 )
 
 
@@ -145,7 +144,9 @@ def draw(options: argparse.Namespace) -> int:
 def judge(options: argparse.Namespace) -> int:
     """Runs `judge`."""
     load_tensorflow()
-    from mnistgan import drawing, judge
+    from tensorflow import keras
+
+    from mnistgan import asked, data, drawing, judge, vae
 
     model = options.model or drawing.newest_model()
     generator = drawing.load_generator(model)
@@ -158,6 +159,16 @@ def judge(options: argparse.Namespace) -> int:
     print(judge.table(rows))
     counts = zip(range(10), rows["drawn"].class_counts, strict=True)
     print("drawn digits: " + ", ".join(f"{count} × {digit}" for digit, count in counts))
+    if drawing.classes(generator) == 10:
+        table = asked.obeyed(the_judge, generator, options.count, options.seed)
+        share = np.trace(table) / table.sum()
+        print(f"asked for a digit, it draws what reads as that digit: {share:.1%}")
+    if (encoder := model.parent / "encoder.keras").exists():
+        digits, _ = data.load_mnist("test", options.data_dir)
+        both = generator, keras.models.load_model(encoder, compile=False)
+        one, many = vae.elbo(*both, digits), vae.elbo(*both, digits[:1000], 50)
+        print(f"ELBO {one:.1f} nats a test digit; of the first 1000, with 50 samples")
+        print(f"each, {many:.1f}")
     if options.json:
         with files.whole(options.json) as aside:
             aside.write_text(judge.to_json(model, options.seed, the_judge, rows))

@@ -1,0 +1,28 @@
+"""GAN-train: what does a reader learn from drawn digits, and what from real ones?
+
+python tests/exam.py [FILE]   # default: runs/asked/generator.keras
+"""
+
+import sys
+
+from mnistgan import asked, data, drawing, machine
+from mnistgan.settings import runs_folder
+
+
+def main():
+    """Prints both accuracies on the real test digits."""
+    machine.load_tensorflow()
+    model = sys.argv[1] if sys.argv[1:] else runs_folder() / "asked" / "generator.keras"
+    drawn = asked.drawn_lessons(drawing.load_generator(model), 60_000)
+    digits, labels = data.load_mnist("train")
+    for name, lessons in (
+        ("drawn", drawn),
+        ("real", (data.prepare_all(digits), labels)),
+    ):
+        print(
+            f"learned from 60,000 {name} digits: {asked.accuracy_after(*lessons):.2%}"
+        )
+
+
+if __name__ == "__main__":
+    main()
