@@ -79,6 +79,9 @@ robot: $(READY) ## train the robot that comes with the course again, and judge i
 
 pictures: $(READY) ## make the pictures in images/ again
 	$(BIN)/python images/make.py
+	$(BIN)/python images/make_projects.py
+	$(BIN)/python images/make_faces.py
+	$(BIN)/python images/make_music.py
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -81,9 +81,7 @@ def classes(generator: keras.Model) -> int:
     return generator.inputs[1].shape[1] if len(generator.inputs) == 2 else 0
 
 
-def wishes(
-    generator: keras.Model, count: int, wanted: Wish = None
-) -> tf.Tensor | None:
+def wishes(generator: keras.Model, count: int, wanted: Wish = None) -> tf.Tensor | None:
     """Writes down what a generator is asked for.
 
     Args:

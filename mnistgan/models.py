@@ -135,7 +135,9 @@ def told(inputs: tf.Tensor, labels: tf.Tensor | None):
     Returns:
         What to call the robot with: `inputs` alone, or a list of both.
     """
-    return inputs if labels is None else [inputs, labels]
+    if labels is None:
+        return inputs
+    return [tf.cast(part, tf.float32) for part in (inputs, labels)]
 
 
 def discriminator_loss(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:

@@ -21,7 +21,13 @@ PROJECTS: dict[str, dict[str, Any]] = {
     "digits": {},
     "vae": {"hidden": 0, **dict.fromkeys(RATES, 3e-3)},
     "asked": {"classes": 10, "hidden": 0},
-    "faces": {"channels": 3, "pictures": 10_000, "judged": 0},
+    "faces": {
+        "channels": 3,
+        "pictures": 10_000,
+        "judged": 0,
+        "fog": 0.8,
+        "discriminator_learning_rate": 4e-4,
+    },
     "music": {
         "pictures": 2_600,
         "previews": 1,

@@ -17,6 +17,7 @@ PAGES = [
 ]
 TAUGHT = {
     "mnistgan.data.prepare_image",
+    "mnistgan.faces.build_witness",
     "mnistgan.judge.build_judge",
     "mnistgan.melody.build_singer",
     "mnistgan.music.draw_rolls",
