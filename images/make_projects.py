@@ -1,7 +1,7 @@
-"""The pictures of lessons 08, 09 and 10: `make pictures`.
+"""The pictures of lessons 08, 09 and 10, and the gallery of all projects.
 
-They come from three runs: `python -m mnistgan train --project vae --preset quick`, the
-same with `asked`, and a watch that is taught here, for a minute.
+`make pictures` runs it. They come from `python -m mnistgan train --preset quick` with
+each `--project`, and from a watch that is taught here, for a minute.
 """
 
 from make import HERE, light_copy
@@ -15,8 +15,13 @@ from matplotlib import pyplot as plt  # noqa: E402
 from PIL import Image  # noqa: E402
 from tensorflow import keras  # noqa: E402
 
-from mnistgan import data, odd, plots  # noqa: E402
-from mnistgan.drawing import draw, load_generator, make_noise  # noqa: E402
+from mnistgan import asked, data, latent, music, odd, plots  # noqa: E402
+from mnistgan.drawing import (  # noqa: E402
+    PRETRAINED,
+    draw,
+    load_generator,
+    make_noise,
+)
 from mnistgan.settings import runs_folder  # noqa: E402
 
 
@@ -60,6 +65,37 @@ def lover_of_threes(pictures):
         places[1, column].set_title(f"{nats[column]:.0f}", y=-0.35, fontsize=10)
     figure.tight_layout(pad=0.3)
     plots.save_figure(figure, HERE / "odd.png")
+    return again
+
+
+def gallery(odd_strip):
+    """One strip for each project, drawn by the project."""
+    digits = load_generator(PRETRAINED)
+    turns = np.linspace(-3, 3, 12, dtype="float32")[:, None]
+    knob = latent.find_knobs(digits).directions[0]
+    faces, songs = load("faces"), load("music")
+    rolls = draw(songs, make_noise(songs, 12))
+    rolls = music.draw_rolls(music.read_rolls(rolls))
+    strips = {
+        "handwritten digits": draw(digits, make_noise(digits, 12)),
+        "latent space explorer: one digit, one knob": draw(
+            digits, make_noise(digits, 1, seed=4) + turns * knob
+        ),
+        "digits on demand": np.concatenate(
+            np.split(asked.write(load("asked"), "25.11.2026 ", 7), 11, axis=1)
+        ).reshape(11, 64, 64, 1),
+        "cartoon faces": draw(faces, make_noise(faces, 12)),
+        "anomaly detector: redrawn by one who has seen only threes": odd_strip,
+        "music notes": rolls,
+    }
+    figure, places = plt.subplots(len(strips), 1, figsize=(9, 6.4))
+    for axes, (title, strip) in zip(places, strips.items(), strict=True):
+        axes.imshow(plots.tile(strip, 12), cmap="gray", vmin=0, vmax=255)
+        axes.set_title(title, fontsize=10, loc="left")
+        axes.set_axis_off()
+    figure.tight_layout(pad=0.3)
+    plots.save_figure(figure, HERE / "projects.png")
+    light_copy(Image.open(HERE / "projects.png"), "projects.png", 64)
 
 
 if __name__ == "__main__":
@@ -69,4 +105,4 @@ if __name__ == "__main__":
     ten_of_each()
     some = [np.flatnonzero(labels == n)[0] for n in (3, 5, 8, 0, 1, 2, 4, 6, 7, 9)]
     threes = np.flatnonzero(labels == 3)[1:3]
-    lover_of_threes(pictures[[*threes, *some]])
+    gallery(lover_of_threes(pictures[[*threes, *some]]))
