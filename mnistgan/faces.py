@@ -8,7 +8,6 @@ import io
 import itertools
 import json
 import os
-import tempfile
 import warnings
 from functools import cache
 from importlib.resources import files
@@ -128,8 +127,7 @@ def render_all() -> dict[str, list[tuple[int, dict]]]:
 def prepare_faces(data_dir: str | os.PathLike | None = None) -> Path:
     """Makes sure that the faces lie ready as a TFDS data set, drawing them if need be.
 
-    Drawing takes about a minute. It happens in a folder aside, which is then renamed
-    into place: a half-written data set is never taken for whole.
+    Drawing takes about a minute. It happens aside; see `mnistgan.fetch.made_aside`.
 
     Args:
         data_dir: Where data sets are kept; see `mnistgan.fetch.data_folder`.
@@ -146,10 +144,9 @@ def prepare_faces(data_dir: str | os.PathLike | None = None) -> Path:
     if target.exists():
         return root
     load_style()  # complains before anything is written
-    root.mkdir(parents=True, exist_ok=True)
     labels = {q: tfds.features.ClassLabel(names=names) for q, names in ANSWERS.items()}
     image = tfds.features.Image(shape=(64, 64, 3))
-    with tempfile.TemporaryDirectory(prefix=f".{NAME}-", dir=root) as aside:
+    with fetch.made_aside(target) as aside:
         tfds.dataset_builders.store_as_tfds_dataset(
             name=NAME,
             version=VERSION,
@@ -160,12 +157,6 @@ def prepare_faces(data_dir: str | os.PathLike | None = None) -> Path:
             homepage=SOURCE,
             citation="Lisa Wischofsky: Adventurer. Figma Community. CC BY 4.0.",
         )
-        target.parent.mkdir(exist_ok=True)
-        try:
-            os.rename(Path(aside) / NAME / VERSION, target)
-        except OSError:
-            if not target.exists():  # else another process was faster: use its copy
-                raise
     return root
 
 

