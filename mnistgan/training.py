@@ -319,8 +319,8 @@ def train(
             [0, 255]; None for those of the project.
 
     Returns:
-        The run. Its folder holds `generator.keras`, `settings.json`, `diary.csv`,
-        `grid.png`, `progress.gif`, `losses.png`, `checkpoints/` and `previews/`; with
+        The run. Its folder holds `generator.keras`, `discriminator.keras` (a VAE's:
+        `encoder.keras`), `settings.json`, `diary.csv`, `grid.png`, `progress.gif`, `losses.png`, `checkpoints/` and `previews/`; with
         `settings.judged` also `scores.csv` and `best.keras`.
 
     Raises:

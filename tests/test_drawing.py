@@ -94,6 +94,14 @@ def test_a_grid_is_filled_row_by_row():
     assert (grid[66, 0], grid[66, 66], grid[66, 132]) == (4, 5, 0)
 
 
+def test_a_grid_keeps_its_colours():
+    reds = np.zeros((3, 8, 8, 3), "uint8")
+    reds[..., 0] = 200
+    grid = plots.tile(reds, columns=2, gap=1)
+    assert grid.shape == (17, 17, 3)
+    assert grid[0, 0].tolist() == [200, 0, 0] and not grid[9:, 9:].any()
+
+
 @pytest.mark.parametrize(
     "images, columns",
     [

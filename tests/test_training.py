@@ -118,6 +118,7 @@ def test_a_run_leaves_everything_that_people_keep(finished):
     names = {path.name for path in finished.folder.iterdir()}
     assert names == {
         "generator.keras",
+        "discriminator.keras",
         "settings.json",
         "diary.csv",
         "grid.png",

@@ -71,15 +71,11 @@ class Studio:
         self.classes = classes(self._generator)
         saved = latent.saved_knobs(path, self.noise_dim)
         self.knobs = saved or latent.find_knobs(self._generator)
-        known = self.classes or None
+        sizes = [size for size in (self.noise_dim, self.classes) if size]
+        shapes = [tf.TensorSpec((None, size), tf.float32) for size in sizes]
 
-        @tf.function(
-            input_signature=[
-                tf.TensorSpec((None, self.noise_dim), tf.float32),
-                known and tf.TensorSpec((None, known), tf.float32),
-            ]
-        )
-        def paint(noise, labels):
+        @tf.function(input_signature=shapes)
+        def paint(noise, labels=None):
             return to_uint8(self._generator(told(noise, labels), training=False))
 
         self._paint = paint
@@ -105,7 +101,8 @@ class Studio:
         if not 1 <= len(noise) <= AT_ONCE:
             raise ValueError(f"{len(noise)} pictures; choose 1 to {AT_ONCE}")
         labels = wishes(self._generator, len(noise), wanted)
-        return self._painter.submit(lambda: self._paint(noise, labels).numpy()).result()
+        told_all = [noise] if labels is None else [noise, labels]
+        return self._painter.submit(lambda: self._paint(*told_all).numpy()).result()
 
     def turned(self, seed: int, turns: list[float]) -> np.ndarray:
         """The noise of a seed after each knob was turned: `(1, noise_dim)`, float32."""
