@@ -319,9 +319,10 @@ def train(
             [0, 255]; None for those of the project.
 
     Returns:
-        The run. Its folder holds `generator.keras`, `discriminator.keras` (a VAE's:
-        `encoder.keras`), `settings.json`, `diary.csv`, `grid.png`, `progress.gif`, `losses.png`, `checkpoints/` and `previews/`; with
-        `settings.judged` also `scores.csv` and `best.keras`.
+        The run. Its folder holds `generator.keras`, `discriminator.keras` (of a VAE:
+        `encoder.keras`), `settings.json`, `diary.csv`, `grid.png`, `progress.gif`,
+        `losses.png`, `checkpoints/` and `previews/`; with `settings.judged` also
+        `scores.csv` and `best.keras`.
 
     Raises:
         OSError: The data cannot be fetched, or the folder cannot be written to.

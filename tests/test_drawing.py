@@ -107,7 +107,7 @@ def test_a_grid_keeps_its_colours():
     [
         (np.zeros((0, 64, 64, 1), "uint8"), 8),
         (np.zeros((2, 64, 64, 1), "float32"), 8),
-        (np.zeros((2, 64, 64, 3), "uint8"), 8),
+        (np.zeros((2, 64, 64, 2), "uint8"), 8),
         (np.zeros((64, 64, 1), "uint8"), 8),
         (np.zeros((2, 64, 64, 1), "uint8"), 0),
     ],
