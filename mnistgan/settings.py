@@ -111,6 +111,14 @@ class Settings:
                 fits, wanted = value in known, f"one of {', '.join(known)}"
             if not fits:
                 raise ValueError(f"{name} is {value!r}; it must be {wanted}")
+        if self.channels not in (1, 3):
+            raise ValueError(
+                f"channels is {self.channels}; it must be 1, grey, or 3, in colour"
+            )
+        if self.classes and self.project not in ("digits", "asked"):
+            raise ValueError(
+                f"classes is {self.classes}; {self.project} has no labels: it must be 0"
+            )
         if self.judged and not 6 <= self.judged <= 10_000:
             raise ValueError(f"judged is {self.judged}; it must be 0, or 6 to 10000")
         if not self.batch_size <= self.pictures <= 60_000:

@@ -255,3 +255,16 @@ def test_the_watch_is_more_surprised_by_noise(tmp_path):
     assert (things["broken stroke"] <= pictures[:30]).all()
     with pytest.raises(ValueError, match="at least 64"):
         odd.train_watch(pictures[:5], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "project, changes, words",
+    [
+        ("digits", {"channels": 2}, "channels is 2; it must be 1"),
+        ("vae", {"classes": 10}, "vae has no labels"),
+        ("cats", {}, "project is 'cats'"),
+    ],
+)
+def test_settings_that_fit_no_project_are_refused(project, changes, words):
+    with pytest.raises(ValueError, match=words):
+        choose_settings("quick", project, **changes)
