@@ -23,6 +23,7 @@ from mnistgan import machine
 
 tf = machine.load_tensorflow()
 
+import growing  # noqa: E402
 from tensorflow import keras  # noqa: E402
 from tensorflow.keras import layers  # noqa: E402
 
@@ -303,6 +304,7 @@ def best(share):
 
 
 OURS = {"build_generator": models.build_generator}
+GROWING = "growing, 16 to 32 to 64"
 
 # What differs from the start: settings first, then functions of mnistgan.training.
 ROWS = {
@@ -310,6 +312,7 @@ ROWS = {
     "the recipe": ({}, OURS),
     "the recipe, batch 64": ({"batch_size": 64}, OURS),
     "the recipe, batch 48": ({"batch_size": 48}, OURS),
+    GROWING: ({}, OURS),
     "the recipe, batch 48, a shorter memory": (
         {"batch_size": 48},
         OURS | {"make_average_step": make_short_average_step},
@@ -433,8 +436,13 @@ def run(name, seconds, seed):
     settings = Timed(**dataclasses.asdict(chosen))
     images = data.prepare_all(data.load_mnist("train")[0])
     cost = seconds_a_step(settings, images)
-    settings = dataclasses.replace(settings, steps=round(seconds / cost))
+    early = sum(growing.SHARES.values()) if name == GROWING else 0.0
+    steps = round(seconds * (1 - early) / cost)
+    settings = dataclasses.replace(settings, steps=steps)
     state, step = begin(settings)
+    taken = steps
+    if early:
+        taken += growing.grow(settings, state, seconds, batches(images, settings))
     fogs = [x for x in state.discriminator.layers if isinstance(x, FadingFog)]
     deck = itertools.islice(batches(images, settings), settings.steps)
     for number, batch in enumerate(deck):
@@ -445,7 +453,7 @@ def run(name, seconds, seed):
         step(batch)
     noise = drawing.make_noise(state.averaged, 10_000, seed=1)
     found = judge.score(judge.load_judge(), drawing.draw(state.averaged, noise))
-    epochs = settings.steps / settings.steps_per_epoch
+    epochs = taken / settings.steps_per_epoch
     return (
         f"| {name} | {seed} | {1000 * cost:.0f} | {epochs:.1f} | "
         f"{found.confident:.1%} | {found.coverage:.3f} | {found.frechet:.2f} |"
