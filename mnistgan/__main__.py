@@ -11,6 +11,7 @@ import numpy as np
 
 from mnistgan import files
 from mnistgan.machine import load_tensorflow
+from mnistgan.runs import ON_TROUBLE, Trouble
 from mnistgan.settings import (
     PRESETS,
     PROJECTS,
@@ -58,6 +59,10 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--data-dir", type=Path, metavar="DIR", help="for data sets")
     kept = "other diaries to keep beside diary.csv: tensorboard,wandb"
     train.add_argument("--diary", default="csv", metavar="NAMES", help=kept)
+    trouble = "when the losses explode, or the robots collapse: default tell"
+    train.add_argument("--on-trouble", choices=ON_TROUBLE, default="tell", help=trouble)
+    anew = "put an earlier run in that folder aside, and begin a new one"
+    train.add_argument("--afresh", action="store_true", help=anew)
     add("settings", "print what training would use, and why", [choices])
     draw = add("draw", "draw new digits with a trained generator", [])
     own = "a .keras file; default: the newest in runs/, or else the course's own"
@@ -93,7 +98,14 @@ def train(options: argparse.Namespace) -> int:
     settings, folder = settings_from(options), options.out
     from mnistgan import scores, training  # brings TensorFlow, which takes seconds
 
-    run = training.train(settings, folder, options.data_dir, options.diary.split(","))
+    run = training.train(
+        settings,
+        folder,
+        options.data_dir,
+        options.diary.split(","),
+        on_trouble=options.on_trouble,
+        afresh=options.afresh,
+    )
     folder = run.folder
     if not run.finished:
         print(
@@ -144,9 +156,7 @@ def draw(options: argparse.Namespace) -> int:
 def judge(options: argparse.Namespace) -> int:
     """Runs `judge`."""
     load_tensorflow()
-    from tensorflow import keras
-
-    from mnistgan import asked, data, drawing, judge, vae
+    from mnistgan import asked, data, drawing, judge, loading, vae
 
     model = options.model or drawing.newest_model()
     generator = drawing.load_generator(model)
@@ -165,7 +175,7 @@ def judge(options: argparse.Namespace) -> int:
         print(f"asked for a digit, it draws what reads as that digit: {share:.1%}")
     if (encoder := model.parent / "encoder.keras").exists():
         digits, _ = data.load_mnist("test", options.data_dir)
-        both = generator, keras.models.load_model(encoder, compile=False)
+        both = generator, loading.load_model(encoder)
         one, many = vae.elbo(*both, digits), vae.elbo(*both, digits[:1000], 50)
         print(f"ELBO {one:.1f} nats a test digit; of the first 1000, with 50 samples")
         print(f"each, {many:.1f}")
@@ -184,7 +194,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped. The same command starts again.", file=sys.stderr)
         return 130
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, Trouble) as error:
         print(f"Sorry: {error}", file=sys.stderr)
         return 2
 

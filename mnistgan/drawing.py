@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from mnistgan import layers  # noqa: F401 (which generators are made of)
 from mnistgan.data import one_hot, to_uint8
+from mnistgan.loading import load_model
 from mnistgan.models import told
 from mnistgan.runs import finished_project
 from mnistgan.settings import runs_folder
@@ -53,15 +53,9 @@ def load_generator(path: str | os.PathLike) -> keras.Model:
 
     Raises:
         OSError: There is no such file.
-        ValueError: The file is damaged, or holds another kind of model.
+        ValueError: The file is damaged, or holds another kind of model, or code.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}; train first: make digits")
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except Exception as error:  # a damaged file can fail anywhere inside Keras
-        raise ValueError(f"{path} is not a readable .keras model: {error}") from error
+    model = load_model(path)
     ranks = [len(part.shape) for part in model.inputs]
     if ranks not in ([2], [2, 2]) or model.output_shape[1:3] != (64, 64):
         raise ValueError(

@@ -141,7 +141,7 @@ def prepare_faces(data_dir: str | os.PathLike | None = None) -> Path:
     """
     root = fetch.data_folder(data_dir)
     target = root / NAME / VERSION
-    if target.exists():
+    if fetch.is_ready(target):
         return root
     load_style()  # complains before anything is written
     labels = {q: tfds.features.ClassLabel(names=names) for q, names in ANSWERS.items()}

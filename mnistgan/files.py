@@ -1,18 +1,43 @@
-"""Writing files whole or not at all."""
+"""Writing files whole or not at all, and noticing when they were damaged since."""
 
+import hashlib
+import json
 import os
+import re
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LEDGER = "checksums.json"  # the file of a folder that holds the others' checksums
+ASIDE = re.compile(r"\.[0-9a-f]{8}-.+")
+
+
+def aside_of(path: Path) -> Path:
+    """A new name beside `path`, with the same ending, hidden."""
+    return path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
+
+
+def flush(path: Path) -> None:
+    """Waits until a file, or the list of a folder's files, has reached the disk."""
+    try:
+        opened = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    except PermissionError:
+        return  # Windows cannot open folders
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
 
 @contextmanager
-def whole(path: str | os.PathLike) -> Iterator[Path]:
+def whole(path: str | os.PathLike, noted: bool = False) -> Iterator[Path]:
     """Gives a path to write to, which takes `path`'s place when the block succeeds.
 
     Args:
         path: The file that is wanted. Its folder is made where it is missing.
+        noted: Note its checksum in the folder's ledger, for `check`.
 
     Yields:
         A path beside it, with the same ending. If the block fails, that file is removed
@@ -23,11 +48,127 @@ def whole(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
+    aside = aside_of(path)
     try:
         yield aside
-        with open(aside, "rb") as written:
-            os.fsync(written.fileno())
+        flush(aside)
+        if noted:  # first, so that a crash in between leaves no wrong entry
+            note(path, checksum(aside))
         os.replace(aside, path)
+        flush(path.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Gives a folder to fill, which takes `path`'s place when the block succeeds.
+
+    The checksums of all its files come with it; see `damage`.
+
+    Args:
+        path: The folder that is wanted. An older one is replaced.
+
+    Yields:
+        A new folder beside it. If the block fails, it is removed.
+
+    Raises:
+        OSError: It cannot be made or written to.
+    """
+    aside, old = aside_of(path), aside_of(path)
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        seal(aside)
+        if path.exists():
+            os.rename(path, old)
+        os.rename(aside, path)
+        flush(path.parent)
+    finally:
+        for rest in (aside, old):
+            shutil.rmtree(rest, ignore_errors=True)
+
+
+def checksum(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read_ledger(folder: Path) -> dict[str, list[str]]:
+    """The checksums that are right for the files of a folder; none where it has none.
+
+    Raises:
+        ValueError: The ledger is damaged.
+    """
+    ledger = folder / LEDGER
+    try:
+        entries = json.loads(ledger.read_text()) if ledger.exists() else {}
+        return {name: list(sums) for name, sums in entries.items()}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ValueError(
+            f"{ledger} is damaged ({error}); delete it if you trust the other files"
+        ) from error
+
+
+def write_ledger(folder: Path, entries: dict[str, list[str]]) -> None:
+    """Writes the checksums of a folder."""
+    with whole(folder / LEDGER) as aside:
+        aside.write_text(json.dumps(entries, indent=1) + "\n")
+
+
+def note(path: Path, new: str) -> None:
+    """Notes the checksum that a file is about to have; its present one stays right."""
+    try:
+        entries = read_ledger(path.parent)
+    except ValueError:
+        entries = {}  # what is being written makes a new one
+    write_ledger(
+        path.parent, {**entries, path.name: [new, *entries.get(path.name, [])[:1]]}
+    )
+
+
+def seal(folder: Path) -> None:
+    """Notes the checksums of all files in a folder that is complete."""
+    paths = sorted(path for path in folder.iterdir() if path.is_file())
+    for path in paths:
+        flush(path)
+    write_ledger(folder, {path.name: [checksum(path)] for path in paths})
+
+
+def check(path: Path) -> None:
+    """Refuses a file that is not what was noted when it was written.
+
+    A file that nobody noted, such as one that was copied elsewhere, is let pass.
+
+    Raises:
+        ValueError: It was damaged since, or the ledger was.
+    """
+    right = read_ledger(path.parent).get(path.name)
+    if right and checksum(path) not in right:
+        raise ValueError(
+            f"{path} is damaged: it is not what was once written there. Put an "
+            "undamaged copy in its place, or make it again."
+        )
+
+
+def damage(folder: Path) -> str:
+    """Says what is wrong with a folder that was sealed; empty when it is as it was."""
+    try:
+        names = read_ledger(folder)
+        if not names:
+            return f"{folder / LEDGER} is missing"
+        for name in names:
+            check(folder / name)
+    except (ValueError, OSError) as error:
+        return str(error)
+    return ""
+
+
+def sweep(folder: Path) -> None:
+    """Removes what a killed program left aside in a folder and its `checkpoints`."""
+    for path in [*folder.glob(".*-*"), *folder.glob("checkpoints/.*-*")]:
+        if ASIDE.fullmatch(path.name):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ from tensorflow.keras import layers
 
 from mnistgan import data, files, measures
 from mnistgan.drawing import draw, make_noise
+from mnistgan.loading import load_model
 from mnistgan.settings import runs_folder
 
 SURE = 0.95  # a digit counts as recognised when the judge is at least this confident
@@ -226,11 +227,6 @@ def score(judge: Judge, images: np.ndarray) -> Score:
     )
 
 
-def fingerprint(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def recipe_of(settings: JudgeSettings) -> dict[str, Any]:
     """What a kept judge must have been made by: the settings and the code."""
     parts = (shrink, build_judge, train_network)
@@ -244,9 +240,9 @@ def cached_network(folder: Path, settings: JudgeSettings) -> keras.Model | None:
     model, note = folder / "judge.keras", folder / "judge.json"
     try:
         found = json.loads(note.read_text())
-        if found != {**recipe_of(settings), "sha256": fingerprint(model)}:
+        if found != {**recipe_of(settings), "sha256": files.checksum(model)}:
             return None
-        return keras.models.load_model(model, compile=False)
+        return load_model(model)
     except (OSError, ValueError):
         return None
 
@@ -281,7 +277,7 @@ def load_judge(
             network.save(aside)
         note = {
             **recipe_of(settings),
-            "sha256": fingerprint(folder / "judge.keras"),
+            "sha256": files.checksum(folder / "judge.keras"),
         }
         with files.whole(folder / "judge.json") as aside:
             aside.write_text(json.dumps(note, indent=2) + "\n")

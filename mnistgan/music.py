@@ -137,7 +137,7 @@ def load_notes(
     """
     root = fetch.data_folder(data_dir)
     target = root / "chorale_rolls" / VERSION
-    if not target.exists():
+    if not fetch.is_ready(target):
         with fetch.made_aside(target) as aside:
             store(aside)
     pieces = tfds.load("chorale_rolls", split=split, data_dir=root, batch_size=-1)

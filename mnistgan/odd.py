@@ -13,6 +13,7 @@ from tensorflow import keras
 
 from mnistgan import measures
 from mnistgan.data import to_float
+from mnistgan.loading import load_model
 from mnistgan.settings import choose_settings
 from mnistgan.training import train
 from mnistgan.vae import ink, kl_to_noise, log_likelihood
@@ -201,4 +202,4 @@ def train_watch(
         train(settings, folder / project, pictures=ordinary[:count])
     names = "vae/generator", "vae/encoder", "digits/discriminator"
     models = (folder / f"{name}.keras" for name in names)
-    return tuple(keras.models.load_model(path, compile=False) for path in models)
+    return tuple(load_model(path) for path in models)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -75,6 +76,19 @@ def save_grid(images: np.ndarray, path: str | os.PathLike, columns: int = 8) -> 
     grid = Image.fromarray(tile(images, columns))
     with files.whole(path) as aside:
         grid.save(aside)
+
+
+def read_frames(paths: Sequence[Path]) -> list[Image.Image]:
+    """Opens pictures for a film; a damaged one is left out, and named."""
+    frames: list[Image.Image] = []
+    for path in paths:
+        try:
+            with Image.open(path) as picture:
+                picture.verify()  # its checksums
+            frames.append(Image.open(path))
+        except Exception as error:  # a damaged file can fail anywhere inside Pillow
+            print(f"The preview {path.name} is damaged ({error}). It is left out.")
+    return frames
 
 
 def save_film(

@@ -2,8 +2,10 @@
 
 import csv
 import dataclasses
+import itertools
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from mnistgan import files
 from mnistgan.settings import Settings
 
 COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake")
+ON_TROUBLE = ("tell", "stop", "back")
 
 
 @dataclass(frozen=True)
@@ -37,25 +40,33 @@ class Run:
         return self.step >= self.total_steps
 
 
-def claim_folder(folder: Path, settings: Settings) -> None:
+class Trouble(RuntimeError):
+    """Training cannot go on like this: the losses explode, or the robots collapse."""
+
+
+def write_settings(folder: Path, settings: Settings) -> None:
+    """Writes the settings of a run as `settings.json`."""
+    with files.whole(folder / "settings.json", noted=True) as aside:
+        aside.write_text(json.dumps(dataclasses.asdict(settings), indent=2) + "\n")
+
+
+def claim_folder(folder: Path, settings: Settings, last: Path | None) -> None:
     """Notes a new run's settings in its folder, or compares them with an old run's.
+
+    Args:
+        folder: The run's folder.
+        settings: What is wanted.
+        last: The old run's newest checkpoint; None for a new run.
 
     Raises:
         OSError: The folder cannot be made or written to.
-        ValueError: It holds a run with other settings, or its settings are damaged.
+        ValueError: It holds a run with other settings.
     """
-    note = folder / "settings.json"
-    wanted = dataclasses.asdict(settings)
-    if not (folder / "checkpoints" / "checkpoint").exists():
-        with files.whole(note) as aside:
-            aside.write_text(json.dumps(wanted, indent=2) + "\n")
+    if last is None:
+        write_settings(folder, settings)
         return
-    try:
-        found = dict(json.loads(note.read_text()))
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"{note} is damaged: {error}; choose another folder"
-        ) from error
+    wanted = dataclasses.asdict(settings)
+    found = dict(json.loads((last / "settings.json").read_text()))
     changes = [
         f"{name} was {found.get(name)!r}, now {value!r}"
         for name, value in wanted.items()
@@ -64,13 +75,15 @@ def claim_folder(folder: Path, settings: Settings) -> None:
     if changes:
         raise ValueError(
             f"{folder} holds a run with other settings: {'; '.join(changes)}. Use the "
-            "same settings to go on with it, choose another folder, or delete this one"
+            "same settings to go on with it, choose another folder, or put this run "
+            "aside and begin a new one: --afresh, or train(..., afresh=True)"
         )
 
 
 def finished_project(folder: Path) -> str | None:
     """The project of the run in a folder, if it was trained to its end; else None."""
     try:
+        files.check(folder / "settings.json")
         settings = Settings(**json.loads((folder / "settings.json").read_text()))
         done = read_diary(folder)[-1]["step"] == settings.total_steps
         return settings.project if done else None
@@ -78,36 +91,65 @@ def finished_project(folder: Path) -> str | None:
         return None  # no run, or one whose notes cannot be read
 
 
-def read_diary(folder: str | os.PathLike, last_step: int | None = None) -> list[dict]:
+def set_aside(folder: Path) -> None:
+    """Gives an old run's folder another name, the next that is free, and says so."""
+    if not folder.exists():
+        return
+    for number in itertools.count(1):
+        other = folder.with_name(f"{folder.name}-{number}")
+        if not other.exists():
+            folder.rename(other)
+            print(f"The run that was in {folder} is kept in {other}.")
+            return
+
+
+def read_table(path: Path, whole_numbers: Sequence[str]) -> list[dict]:
+    """Reads a run's table of numbers.
+
+    Args:
+        path: A `.csv` file with a header.
+        whole_numbers: The columns that are `int`; the others are `float`.
+
+    Returns:
+        Its rows; none where there is no such file.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    if not path.exists():
+        return []
+    files.check(path)
+    with open(path, newline="") as lines:
+        return [
+            {name: int(v) if name in whole_numbers else float(v) for name, v in row}
+            for row in map(dict.items, csv.DictReader(lines))
+        ]
+
+
+def write_table(path: Path, columns: Sequence[str], rows: list[dict]) -> None:
+    """Writes a table of numbers as `.csv`, whole or not at all."""
+    with files.whole(path, noted=True) as aside:
+        with open(aside, "w", newline="") as lines:
+            writer = csv.DictWriter(lines, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def read_diary(folder: str | os.PathLike) -> list[dict]:
     """Reads a run's training diary.
 
     Args:
         folder: The run's folder.
-        last_step: Rows after this step are left out; None for all.
 
     Returns:
         Rows with the keys `COLUMNS`: whole numbers, then means since the row before.
+
+    Raises:
+        ValueError: It is damaged. (Training again repairs it.)
     """
-    path = Path(folder) / "diary.csv"
-    if not path.exists():
-        return []
-    with open(path, newline="") as lines:
-        rows = [
-            {
-                name: int(v) if name in COLUMNS[:2] else float(v)
-                for name, v in row.items()
-            }
-            for row in csv.DictReader(lines)
-        ]
-    return [row for row in rows if last_step is None or row["step"] <= last_step]
+    return read_table(Path(folder) / "diary.csv", COLUMNS[:2])
 
 
 def write_diary(folder: Path, diary: list[dict]) -> None:
     """Writes the whole diary as `diary.csv`."""
-    with (
-        files.whole(folder / "diary.csv") as aside,
-        open(aside, "w", newline="") as lines,
-    ):
-        writer = csv.DictWriter(lines, COLUMNS)
-        writer.writeheader()
-        writer.writerows(diary)
+    write_table(folder / "diary.csv", COLUMNS, diary)

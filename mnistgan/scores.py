@@ -1,17 +1,23 @@
 """Scores along the way: how a run gets better, and what ails it when it does not."""
 
-import csv
 import os
 from pathlib import Path
 
 import tensorflow as tf
 
-from mnistgan import files
 from mnistgan.drawing import draw, make_noise
 from mnistgan.judge import Judge, score
+from mnistgan.loading import save_model
+from mnistgan.runs import read_table, write_table
 
 COLUMNS = ("step", "minutes", "confident", "frechet", "coverage", "classes")
 SEED = 1  # of the noise that is judged; the preview grids have the run's own
+LARGEST_LOSS = 1e6  # nats; a healthy one stays below a thousand
+EXPLODED = (
+    "the losses have exploded, and nothing can be learned from them any more. The last "
+    "checkpoint is from before. The robots learn too fast: try half the "
+    "--generator-learning-rate and --discriminator-learning-rate, in another folder."
+)
 RARE = 0.02  # a digit that makes up less than this share counts as missing
 
 
@@ -44,36 +50,29 @@ def judge_run(
     }
     earlier = [row for row in read_scores(folder) if row["step"] < step]
     if all(row["frechet"] < old["frechet"] for old in earlier):
-        with files.whole(folder / "best.keras") as aside:
-            state.averaged.save(aside)
-    with (
-        files.whole(folder / "scores.csv") as aside,
-        open(aside, "w", newline="") as lines,
-    ):
-        writer = csv.DictWriter(lines, COLUMNS)
-        writer.writeheader()
-        writer.writerows([*earlier, row])
+        save_model(state.averaged, folder / "best.keras")
+    write_table(folder / "scores.csv", COLUMNS, [*earlier, row])
     return row
 
 
 def read_scores(folder: str | os.PathLike) -> list[dict[str, float]]:
-    """Reads the scores of a run: rows with the keys `COLUMNS`, oldest first."""
-    path = Path(folder) / "scores.csv"
-    if not path.exists():
-        return []
-    with open(path, newline="") as lines:
-        return [
-            {
-                name: int(v) if name in ("step", "classes") else float(v)
-                for name, v in row.items()
-            }
-            for row in csv.DictReader(lines)
-        ]
+    """Reads the scores of a run: rows with the keys `COLUMNS`, oldest first.
+
+    Raises:
+        ValueError: They are damaged. (Training again repairs them.)
+    """
+    return read_table(Path(folder) / "scores.csv", ("step", "classes"))
 
 
 def best_score(rows: list[dict[str, float]]) -> dict[str, float]:
     """The row with the smallest Fréchet distance: the one that `best.keras` is from."""
     return min(rows, key=lambda row: row["frechet"])
+
+
+def best_step(folder: Path) -> int | None:
+    """The step of the best score of a run; None where it is not judged."""
+    known = read_scores(folder)
+    return int(best_score(known)["step"]) if known else None
 
 
 def diagnose(diary_row: dict[str, float], scores: list[dict[str, float]]) -> str:

@@ -1,24 +1,19 @@
-"""Teaching the two robots: one step of the game, and the loop that repeats it."""
+"""Teaching the two robots: one step of the game, and a whole run of it."""
 
 import dataclasses
 import os
-import signal
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 from tensorflow import keras
-from tqdm.auto import tqdm
 
-from mnistgan import data, files, plots, projects, scores, vae
+from mnistgan import checkpoints, loop, projects, vae
 from mnistgan.data import to_float
 from mnistgan.diaries import Diaries, check_names
-from mnistgan.drawing import draw, make_noise
+from mnistgan.drawing import make_noise
 from mnistgan.judge import load_judge
 from mnistgan.models import (
     build_discriminator,
@@ -28,11 +23,14 @@ from mnistgan.models import (
     told,
 )
 from mnistgan.optimizers import Adam
-from mnistgan.runs import COLUMNS, Run, claim_folder, read_diary, write_diary
+from mnistgan.runs import (
+    ON_TROUBLE,
+    Run,
+    claim_folder,
+    read_diary,
+    set_aside,
+)
 from mnistgan.settings import Settings, choose_settings, runs_folder
-
-SECONDS_BETWEEN_CHECKPOINTS = 30
-STEPS_BETWEEN_ROWS = 25
 
 
 def make_train_step(
@@ -123,13 +121,27 @@ def build_robots(settings: Settings) -> tuple[keras.Model, ...]:
     return generator, counterpart, build_generator(settings.noise_dim, **artist)
 
 
+class Falling(keras.optimizers.schedules.PolynomialDecay):
+    """Learning rates that fall in a straight line, and are halved by each rescue."""
+
+    def __init__(self, rate: float, steps: int, end: float, rescues: tf.Variable):
+        """From `rate` to `end` in so many steps; `rescues` is read at each of them."""
+        super().__init__(rate, steps, end)
+        self.rescues = rescues
+
+    def __call__(self, step):
+        """The learning rate after `step` steps, a scalar, float32."""
+        return super().__call__(step) * 0.5 ** tf.cast(self.rescues, tf.float32)
+
+
 def new_state(settings: Settings) -> tf.train.Checkpoint:
     """Builds everything that training changes, so that all of it can be saved.
 
     Returns:
         A checkpoint with `generator`, `discriminator`, their optimizers, `averaged`
-        (the generator that people keep), `step`, `epoch`, `seconds` (training time)
-        and `fixed_noise`, `(64, noise_dim)`: the noise of all preview grids.
+        (the generator that people keep), `step`, `seconds` (training time) and
+        `fixed_noise`, `(64, noise_dim)`: the noise of all preview grids. `rescues`
+        counts how often the run went back; each time halves both learning rates.
     """
     keras.utils.set_random_seed(settings.seed)
     policy = "mixed_bfloat16" if settings.mixed_precision else "float32"
@@ -140,22 +152,28 @@ def new_state(settings: Settings) -> tf.train.Checkpoint:
     finally:
         keras.config.set_dtype_policy(before)
 
-    def adam(rate: float) -> keras.optimizers.Optimizer:
-        fall = keras.optimizers.schedules.PolynomialDecay
-        rates = fall(rate, settings.total_steps, rate * settings.final_rate)
-        return Adam(rates, beta_1=settings.beta_1)
+    rescues = tf.Variable(0, dtype=tf.int64)
+
+    def adam(rate: float, robot: keras.Model) -> keras.optimizers.Optimizer:
+        end = rate * settings.final_rate
+        rates = Falling(rate, settings.total_steps, end, rescues)
+        optimizer = Adam(rates, beta_1=settings.beta_1)
+        optimizer.build(robot.trainable_variables)
+        return optimizer
 
     return tf.train.Checkpoint(
         generator=generator,
         discriminator=discriminator,
         averaged=averaged,
-        generator_optimizer=adam(settings.generator_learning_rate),
-        discriminator_optimizer=adam(settings.discriminator_learning_rate),
+        generator_optimizer=adam(settings.generator_learning_rate, generator),
+        discriminator_optimizer=adam(
+            settings.discriminator_learning_rate, discriminator
+        ),
         # All variables, because Keras leaves out the random state of the fog.
         variables=[v.value for v in generator.variables + discriminator.variables],
         step=tf.Variable(0, dtype=tf.int64),
-        epoch=tf.Variable(0, dtype=tf.int64),
         seconds=tf.Variable(0.0, dtype=tf.float64),
+        rescues=rescues,
         fixed_noise=tf.Variable(make_noise(generator, 64, settings.seed)),
     )
 
@@ -180,127 +198,14 @@ def make_whole_step(settings: Settings, state: tf.train.Checkpoint):
     return tf.function(whole_step, jit_compile=settings.jit_compile or None)
 
 
-def remaining_batches(images, settings: Settings, step: int, labels=None) -> Iterator:
-    """Deals out the batches that are left after `step` steps, to the very end.
-
-    Each epoch is shuffled with a seed of its own, so the order does not depend on where
-    a run was interrupted.
-    """
-    first, skipped = divmod(step, settings.steps_per_epoch)
-    for epoch in range(first, settings.epochs):
-        seed = settings.seed * 10_000 + epoch
-        deck = data.make_dataset(images, settings.batch_size, seed, labels)
-        yield from deck.skip(skipped)
-        skipped = 0
-
-
-@contextmanager
-def ctrl_c_asks() -> Iterator[threading.Event]:
-    """Turns Ctrl-C, or the notebook's stop button, into an event for the loop to read.
-
-    A step is then never cut in half. Outside the main thread, Ctrl-C is left alone.
-    """
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def play(run, settings, album, take_step, manager, judge, diaries) -> Run:
-    """Takes the steps that are left, until the end or Ctrl-C; the heart of `train`."""
-    state, step, diary, recent = manager.checkpoint, run.step, list(run.diary), []
-    per_epoch, saved_at = settings.steps_per_epoch, time.monotonic()
-    begun = saved_at - float(state.seconds)
-    if step == 0:
-        preview(run.folder, step, state)
-    # Not more often than once a second: a notebook that is run by a program may lose
-    # messages when a cell sends more than a thousand.
-    bar = tqdm(total=run.total_steps, initial=step, unit="step", mininterval=1)
-    with bar, ctrl_c_asks() as asked:
-        for batch in remaining_batches(album[0], settings, step, album[1]):
-            recent.append(take_step(*batch) if settings.classes else take_step(batch))
-            step += 1
-            bar.update()
-            if settings.previews_by(step) > settings.previews_by(step - 1):
-                preview(run.folder, step, state)
-                paused = time.monotonic()
-                minutes = (paused - begun) / 60
-                watch(run.folder, settings, state, judge, minutes, diary)
-                begun += time.monotonic() - paused  # judging is not training
-            if step % per_epoch % STEPS_BETWEEN_ROWS:
-                continue
-            diary.append(summary(step, per_epoch, recent))
-            recent = []
-            bar.set_description(
-                f"Epoch {diary[-1]['epoch']} of {settings.epochs}", False
-            )
-            shown = {name: f"{diary[-1][name]:.2f}" for name in COLUMNS[2:]}
-            bar.set_postfix(shown, refresh=False)
-            waited = time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
-            if waited or asked.is_set() or step % per_epoch == 0:
-                write_diary(run.folder, diary)  # first: surplus rows are left out later
-                state.step.assign(step)
-                state.epoch.assign(step // per_epoch)
-                saved_at = time.monotonic()
-                state.seconds.assign(saved_at - begun)
-                manager.save()
-                diaries.update(step)
-            if asked.is_set():
-                break
-    return dataclasses.replace(
-        run, step=step, diary=diary, seconds=float(state.seconds)
-    )
-
-
-def summary(step: int, per_epoch: int, results: list[tuple]) -> dict[str, float]:
-    """Makes one row of the diary from what the steps since the last row returned."""
-    d_loss, g_loss, *logits = (tf.stack(part) for part in zip(*results, strict=True))
-    values = [d_loss, g_loss, *map(tf.sigmoid, logits)]
-    means = [round(float(tf.reduce_mean(value)), 5) for value in values]
-    return dict(zip(COLUMNS, [step, -(-step // per_epoch), *means], strict=True))
-
-
-def preview(folder: Path, step: int, state: tf.train.Checkpoint) -> None:
-    """Saves what the artist makes of the fixed noise after this many steps."""
-    pictures = draw(state.averaged, state.fixed_noise)
-    plots.save_grid(pictures, folder / "previews" / f"step_{step:06}.png")
-
-
-def watch(folder, settings, state, judge, minutes, diary) -> None:
-    """Asks the judge, if there is one, and says so when something ails the run."""
-    if judge:
-        scores.judge_run(judge, settings.judged, state, folder, minutes)
-    known = scores.read_scores(folder) if judge else []
-    if diary and (ailment := scores.diagnose(diary[-1], known)):
-        tqdm.write(f"Epoch {diary[-1]['epoch']}: {ailment}")
-
-
-def finish(run: Run, state: tf.train.Checkpoint) -> None:
-    """Writes what people keep of a run: the generator, and its pictures."""
-    with files.whole(run.folder / "generator.keras") as aside:
-        state.averaged.save(aside)
-    with files.whole(run.folder / f"{state.discriminator.name}.keras") as aside:
-        state.discriminator.save(aside)
-    plots.save_grid(draw(state.averaged, state.fixed_noise), run.folder / "grid.png")
-    plots.save_figure(plots.plot_losses(run.diary), run.folder / "losses.png")
-    frames = [
-        Image.open(path) for path in sorted((run.folder / "previews").glob("*.png"))
-    ]
-    if frames:
-        plots.save_film(frames, run.folder / "progress.gif")
-
-
 def train(
     settings: Settings | None = None,
     folder: str | os.PathLike | None = None,
     data_dir: str | os.PathLike | None = None,
     diary: Sequence[str] = ("csv",),
     pictures: np.ndarray | None = None,
+    on_trouble: str = "tell",
+    afresh: bool = False,
 ) -> Run:
     """Teaches the two robots, or goes on where an interrupted run in `folder` stopped.
 
@@ -317,43 +222,57 @@ def train(
             One that fails is left out with a warning.
         pictures: Your own, `(settings.pictures, 64, 64, settings.channels)`, uint8, in
             [0, 255]; None for those of the project.
+        on_trouble: What to do when the losses explode, or the robots collapse:
+            `"tell"` (an explosion stops the run all the same), `"stop"`, or `"back"`,
+            to the best checkpoint, with both learning rates halved; at most twice.
+        afresh: Put an earlier run in `folder` aside, under another name, and begin.
 
     Returns:
         The run. Its folder holds `generator.keras`, `discriminator.keras` (of a VAE:
         `encoder.keras`), `settings.json`, `diary.csv`, `grid.png`, `progress.gif`,
-        `losses.png`, `checkpoints/` and `previews/`; with `settings.judged` also
-        `scores.csv` and `best.keras`.
+        `losses.png`, `checkpoints/`, `previews/` and `checksums.json`; with
+        `settings.judged` also `scores.csv` and `best.keras`.
 
     Raises:
-        OSError: The data cannot be fetched, or the folder cannot be written to.
-        ValueError: The folder holds a run with other settings, which are named; or
-            there is no diary of that name; or the pictures have another shape or type.
+        OSError: The data cannot be fetched, the folder cannot be written to, or
+            another training holds it.
+        Trouble: The losses exploded, or the robots collapsed; see `on_trouble`. The
+            last checkpoint is from before.
+        ValueError: The folder holds a run with other settings, which are named, or all
+            its checkpoints are damaged; or there is no diary, or no way to deal with
+            trouble, of that name; or the pictures have another shape or type.
     """
     settings = settings or choose_settings()
     folder = Path(folder) if folder else runs_folder() / settings.project
     check_names(diary)
+    if on_trouble not in ON_TROUBLE:
+        raise ValueError(
+            f"on_trouble is {on_trouble!r}; choose from {', '.join(ON_TROUBLE)}"
+        )
     if pictures is not None:
         projects.check_own(pictures, settings)
-    claim_folder(folder, settings)
-    judge = load_judge(data_dir=data_dir) if settings.judged else None
-    state = new_state(settings)  # after the judge, whose training sets seeds of its own
-    step = make_whole_step(settings, state)
-    manager = tf.train.CheckpointManager(
-        state, str(folder / "checkpoints"), max_to_keep=3
-    )
-    if manager.latest_checkpoint:
-        state.restore(manager.latest_checkpoint).assert_consumed()
-    run = Run(
-        folder,
-        int(state.step),
-        settings.total_steps,
-        read_diary(folder, int(state.step)),
-        float(state.seconds),
-    )
-    with closing(Diaries(diary, folder, dataclasses.asdict(settings))) as diaries:
-        if not run.finished:
-            album = projects.load_album(settings, data_dir, pictures)
-            run = play(run, settings, album, step, manager, judge, diaries)
-        diaries.update(run.step)
-    finish(run, state)
+    if afresh:
+        set_aside(folder)
+    with checkpoints.held(folder):
+        last = checkpoints.newest(folder)
+        claim_folder(folder, settings, last)
+        judge = load_judge(data_dir=data_dir) if settings.judged else None
+        state = new_state(settings)  # after the judge, whose training sets own seeds
+        step = make_whole_step(settings, state)
+        if last:
+            checkpoints.restore(last, folder, state)
+        run = Run(
+            folder,
+            int(state.step),
+            settings.total_steps,
+            read_diary(folder),
+            float(state.seconds),
+        )
+        with closing(Diaries(diary, folder, dataclasses.asdict(settings))) as diaries:
+            if not run.finished:
+                album = projects.load_album(settings, data_dir, pictures)
+                game = settings, album, step, state, judge, diaries, on_trouble
+                run = loop.play_on(run, *game)
+            diaries.update(run.step)
+        loop.finish(run, state)
     return run

@@ -1,8 +1,11 @@
-"""What several tests share: real digits, and small networks."""
+"""What several tests share: real digits, and files like MNIST's own."""
 
+import hashlib
+
+import numpy as np
 import pytest
 
-from mnistgan import data, machine
+from mnistgan import data, fetch, machine
 
 machine.load_tensorflow()  # quietly
 
@@ -18,3 +21,30 @@ def digits():
 def album(digits):
     """The same digits, 64×64, uint8."""
     return data.prepare_all(digits)
+
+
+def idx(array):
+    """An IDX file of bytes, as MNIST's are."""
+    sizes = np.array(array.shape, ">i4").tobytes()
+    return bytes([0, 0, 8, array.ndim]) + sizes + array.astype("uint8").tobytes()
+
+
+@pytest.fixture
+def four_files(digits, monkeypatch):
+    """A small MNIST of real digits, with its own checksums."""
+    labels = np.arange(300) % 10
+    files = {
+        "train-images-idx3-ubyte": idx(digits[:200, ..., 0]),
+        "train-labels-idx1-ubyte": idx(labels[:200]),
+        "t10k-images-idx3-ubyte": idx(digits[200:300, ..., 0]),
+        "t10k-labels-idx1-ubyte": idx(labels[200:]),
+    }
+    sums = {name: hashlib.md5(raw).hexdigest() for name, raw in files.items()}
+    monkeypatch.setattr(fetch, "MD5", sums)
+    return files
+
+
+def put(files, folder):
+    folder.mkdir(parents=True)
+    for name, raw in files.items():
+        (folder / name).write_bytes(raw)

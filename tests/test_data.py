@@ -2,7 +2,6 @@
 
 import functools
 import gzip
-import hashlib
 import http.server
 import shutil
 import subprocess
@@ -14,31 +13,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from conftest import put
 
 from mnistgan import data, fetch
 
 COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]  # of the test split
-
-
-def idx(array):
-    """An IDX file of bytes, as MNIST's are."""
-    sizes = np.array(array.shape, ">i4").tobytes()
-    return bytes([0, 0, 8, array.ndim]) + sizes + array.astype("uint8").tobytes()
-
-
-@pytest.fixture
-def four_files(digits, monkeypatch):
-    """A small MNIST of real digits, with its own checksums."""
-    labels = np.arange(300) % 10
-    files = {
-        "train-images-idx3-ubyte": idx(digits[:200, ..., 0]),
-        "train-labels-idx1-ubyte": idx(labels[:200]),
-        "t10k-images-idx3-ubyte": idx(digits[200:300, ..., 0]),
-        "t10k-labels-idx1-ubyte": idx(labels[200:]),
-    }
-    sums = {name: hashlib.md5(raw).hexdigest() for name, raw in files.items()}
-    monkeypatch.setattr(fetch, "MD5", sums)
-    return files
 
 
 @pytest.fixture
@@ -70,12 +49,6 @@ def host(monkeypatch, tmp_path):
         )
         yield served
         server.shutdown()
-
-
-def put(files, folder):
-    folder.mkdir(parents=True)
-    for name, raw in files.items():
-        (folder / name).write_bytes(raw)
 
 
 def leftovers(root):

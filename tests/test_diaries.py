@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from test_training import SMALL
 
-from mnistgan import diaries, training
+from mnistgan import diaries, loop, training
 
 TINY = dataclasses.replace(SMALL, epochs=2)
 
@@ -52,7 +52,7 @@ def test_a_diary_hears_of_every_row_and_every_grid_once(notes, tmp_path):
 
 
 def test_an_interrupted_run_goes_on_in_the_same_diary(notes, tmp_path, monkeypatch):
-    real, steps = training.summary, []
+    real, steps = loop.summary, []
 
     def interrupted(step, *rest):
         steps.append(step)
@@ -60,7 +60,7 @@ def test_an_interrupted_run_goes_on_in_the_same_diary(notes, tmp_path, monkeypat
             os.kill(os.getpid(), signal.SIGINT)
         return real(step, *rest)
 
-    monkeypatch.setattr(training, "summary", interrupted)
+    monkeypatch.setattr(loop, "summary", interrupted)
     first = training.train(TINY, tmp_path, diary=["notes"])
     assert not first.finished and notes.pages and not notes.open
     run = training.train(TINY, tmp_path, diary=["notes"])

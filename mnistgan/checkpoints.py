@@ -1,0 +1,146 @@
+"""Checkpoints: all that a run needs to go on, whole, checked, and locked while it runs.
+
+A checkpoint is a folder: what training changes (TensorFlow's own format), the run's
+notes as they were at that step, and the checksums of both.
+"""
+
+import os
+import platform
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+import tensorflow as tf
+
+from mnistgan import files
+
+NOTES = ("settings.json", "diary.csv", "scores.csv")
+KEPT = 3
+
+
+def found(run: Path) -> list[Path]:
+    """The checkpoints of a run, the newest first; damaged ones, too."""
+    return sorted((run / "checkpoints").glob("step_*"), reverse=True)
+
+
+def step_of(checkpoint: Path) -> int:
+    """The step that a checkpoint was saved after."""
+    return int(checkpoint.name.removeprefix("step_"))
+
+
+def save(run: Path, state: tf.train.Checkpoint, best: int | None = None) -> None:
+    """Saves a run, and forgets all but the newest checkpoints.
+
+    Args:
+        run: Its folder.
+        state: From `mnistgan.training.new_state`; its `step` names the checkpoint.
+        best: The step with the best score, if there is one: the last checkpoint that
+            is not after it is kept, too.
+
+    Raises:
+        OSError: It cannot be written; earlier checkpoints stay as they were.
+    """
+    target = run / "checkpoints" / f"step_{int(state.step):08}"
+    try:
+        with files.whole_folder(target) as aside:
+            state.write(str(aside / "state"))
+            for name in NOTES:
+                if (run / name).exists():
+                    shutil.copyfile(run / name, aside / name)
+    except tf.errors.OpError as error:
+        raise OSError(
+            f"the checkpoint {target} cannot be written: {error.message}; the one "
+            "before is whole"
+        ) from error
+    kept = found(run)[:KEPT]
+    if best is not None:
+        kept += [path for path in found(run) if step_of(path) <= best][:1]
+    for path in found(run):
+        if path not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def newest(run: Path, before: int | None = None) -> Path | None:
+    """Finds the newest checkpoint that is undamaged, and names damaged ones.
+
+    Args:
+        run: The run's folder.
+        before: Only those up to this step; None for all.
+
+    Returns:
+        Its folder; None where there is none.
+
+    Raises:
+        ValueError: There are some, and all are damaged.
+    """
+    known = [p for p in found(run) if before is None or step_of(p) <= before]
+    for path in known:
+        if not (wrong := files.damage(path)):
+            return path
+        print(f"The checkpoint {path.name} is damaged ({wrong}). It is left out.")
+    if known:
+        raise ValueError(
+            f"all checkpoints of {run} are damaged: delete the folder, or choose "
+            "another, and start again"
+        )
+    return None
+
+
+def restore(checkpoint: Path, run: Path, state: tf.train.Checkpoint) -> None:
+    """Takes a run back to a checkpoint: its state, and its notes.
+
+    Args:
+        checkpoint: From `newest`.
+        run: The run's folder.
+        state: From `mnistgan.training.new_state`, with the run's settings.
+    """
+    state.read(str(checkpoint / "state")).assert_consumed()
+    for name in NOTES:
+        if (checkpoint / name).exists():
+            with files.whole(run / name, noted=True) as aside:
+                shutil.copyfile(checkpoint / name, aside)
+        else:
+            (run / name).unlink(missing_ok=True)
+
+
+def forget_after(run: Path, step: int) -> None:
+    """Removes the checkpoints of a run that are later than a step."""
+    for path in found(run):
+        if step_of(path) > step:
+            shutil.rmtree(path)
+
+
+@contextmanager
+def held(run: Path) -> Iterator[None]:
+    """Holds a run's folder, so that no other training can write to it.
+
+    The lock is the operating system's: it falls with the process that holds it.
+
+    Raises:
+        OSError: Another training holds it; the message says which. Or the folder
+            cannot be made or written to.
+    """
+    place = run / "checkpoints"
+    place.mkdir(parents=True, exist_ok=True)
+    lock, owner = filelock.FileLock(place / "lock"), place / "owner.txt"
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout as error:
+        who = owner.read_text() if owner.exists() else "another process"
+        raise OSError(
+            f"{run} is being trained already, by {who}. Wait for it, or choose "
+            "another folder"
+        ) from error
+    try:
+        if owner.exists():
+            print(f"Nobody trains {run} any more: {owner.read_text()} was killed.")
+        files.sweep(run)
+        since = time.strftime("%Y-%m-%d %H:%M:%S")
+        owner.write_text(f"process {os.getpid()} on {platform.node()} since {since}")
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()

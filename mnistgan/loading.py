@@ -1,0 +1,107 @@
+"""Model files: written whole, and opened safely: damage is noticed, nothing runs."""
+
+import json
+import os
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tensorflow import keras
+
+from mnistgan import files, layers
+
+KINDS = {  # what a model may be made of, by the module that Keras writes down
+    "keras.layers": keras.layers,
+    "keras.initializers": keras.initializers,
+    "keras.regularizers": keras.regularizers,
+    "keras.constraints": keras.constraints,
+    "mnistgan.layers": layers,
+}
+FOREIGN = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
+OTHERS = {"Functional", "Sequential", "Model", "DTypePolicy", "__keras_tensor__"}
+LARGEST = 500_000_000  # bytes, unpacked; the course's largest model has 8 million
+
+
+def parts(config: Any) -> Iterator[dict]:
+    """Every part of a model's description that names a class."""
+    if isinstance(config, dict):
+        if "class_name" in config:
+            yield config
+        config = list(config.values())
+    if isinstance(config, list):
+        for inner in config:
+            yield from parts(inner)
+
+
+def is_known(part: dict) -> bool:
+    """Whether a part of a model is a class of Keras or ours that runs no foreign code.
+
+    Args:
+        part: With `class_name`, and the module that the class is from.
+    """
+    name, module = part["class_name"], part.get("module")
+    if name in OTHERS:
+        return module is None or module.split(".")[0] == "keras"
+    found = getattr(KINDS.get(str(module)), str(name), None)
+    return isinstance(found, type) and name not in FOREIGN
+
+
+def check_model(path: Path) -> None:
+    """Refuses a `.keras` file that is damaged, far too large, or holds foreign code.
+
+    Keras' own safe mode refuses some code as well. Here, only layers that
+    calculate are let in, so that a gap in that mode does not matter.
+
+    Raises:
+        ValueError: One of these; the message says which.
+    """
+    with zipfile.ZipFile(path) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+        if size > LARGEST:
+            raise ValueError(f"unpacked it would have {size:,} bytes")
+        if broken := archive.testzip():
+            raise ValueError(f"its part {broken} is damaged")
+        config = json.loads(archive.read("config.json"))
+    description = {key: config[key] for key in config if key != "compile_config"}
+    for part in parts(description):
+        if not is_known(part):
+            name = f"{part.get('module')}.{part['class_name']}"
+            raise ValueError(f"it holds {name}, which could run foreign code")
+
+
+def load_model(path: str | os.PathLike) -> keras.Model:
+    """Loads a model that the course wrote; see `check_model`.
+
+    Args:
+        path: A `.keras` file.
+
+    Returns:
+        The model, not compiled.
+
+    Raises:
+        OSError: There is no such file.
+        ValueError: It is damaged, or not a model of this course.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}; train first: make digits")
+    files.check(path)
+    try:
+        check_model(path)
+        with warnings.catch_warnings():  # Keras leaves out weights that it cannot find
+            warnings.filterwarnings("error", "Skipping")
+            return keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # a damaged file can fail anywhere inside Keras
+        raise ValueError(f"{path} is not a readable .keras model: {error}") from error
+
+
+def save_model(model: keras.Model, path: str | os.PathLike) -> None:
+    """Writes a model as a `.keras` file, whole or not at all, and notes its checksum.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    with files.whole(path, noted=True) as aside:
+        model.save(aside)

@@ -1,0 +1,367 @@
+"""Nothing is lost: kills, full disks, damaged files, two at once, exploding losses.
+
+`make test` runs a short form; `make test-faults` the long one, with FAULTS=10.
+"""
+
+import dataclasses
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import put
+from test_training import SMALL
+
+from mnistgan import (
+    checkpoints,
+    data,
+    fetch,
+    files,
+    loop,
+    plots,
+    runs,
+    scores,
+    training,
+)
+from mnistgan.drawing import draw, load_generator, make_noise
+from mnistgan.runs import Trouble
+
+FAULTS = int(os.environ.get("FAULTS", "1"))
+LONGER = dataclasses.replace(SMALL, epochs=2 + FAULTS)
+TRAIN = (
+    "import sys; from mnistgan import loop, training;"
+    "from mnistgan.settings import Settings;"
+    "loop.SECONDS_BETWEEN_CHECKPOINTS = 0;"
+    f"training.train({LONGER!r}, sys.argv[1])"
+)
+
+
+def start(folder):
+    return subprocess.Popen(
+        [sys.executable, "-c", TRAIN, str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(process, ready):
+    """Waits until something is the case, or the process has ended."""
+    while process.poll() is None and not ready():
+        time.sleep(0.0005)
+
+
+def saved(folder):
+    return [path.name for path in checkpoints.found(folder)]
+
+
+def writing(folder):
+    """Whether a checkpoint is being written at this moment."""
+    return bool(list(folder.glob("checkpoints/.*-step_*")))
+
+
+def everything(folder):
+    """All numbers of a run's last checkpoint but its seconds, and the run's diary."""
+    kept = tf.train.load_checkpoint(str(checkpoints.newest(folder) / "state"))
+    names = [name for name in kept.get_variable_to_shape_map() if "seconds" not in name]
+    values = {name: kept.get_tensor(name) for name in names}
+    texts = {
+        name: x if isinstance(x, bytes) else x.tobytes() for name, x in values.items()
+    }
+    texts = {name: x for name, x in texts.items() if "OBJECT_GRAPH" not in name}
+    return texts, (folder / "diary.csv").read_text()
+
+
+def test_killed_at_any_moment_it_ends_equal_bit_for_bit(tmp_path):
+    unbroken, folder, chance, inside = (
+        tmp_path / "1",
+        tmp_path / "2",
+        random.Random(0),
+        0,
+    )
+    assert start(unbroken).wait() == 0
+    for number in range(2 * FAULTS):
+        process, before = start(folder), saved(folder)
+        wait_for(process, lambda old=before: saved(folder) != old)
+        if number % 2 == 0:
+            wait_for(process, lambda: writing(folder))
+        else:
+            time.sleep(chance.uniform(0, 0.2))
+        inside += writing(folder)
+        process.kill()
+        process.communicate()
+    assert inside, "no kill came while a checkpoint was being written"
+    assert not (folder / "generator.keras").exists(), "the last kill came too late"
+    process = start(folder)
+    said, complaints = process.communicate()
+    assert process.returncode == 0, complaints
+    assert "was killed" in said
+    assert everything(folder) == everything(unbroken)
+    assert not list(folder.glob("**/.*-*")), "what was left aside is still there"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A whole small run, with scores as a judge would note them."""
+    run = training.train(SMALL, tmp_path_factory.mktemp("faults") / "run")
+    row = dict.fromkeys(scores.COLUMNS, 1)
+    runs.write_table(run.folder / "scores.csv", scores.COLUMNS, [row])
+    return run
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    return shutil.copytree(finished.folder, tmp_path / "run")
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in folder.glob("**/*")
+        if path.is_file()
+    }
+
+
+def newest_data(folder):
+    (data,) = checkpoints.found(folder)[0].glob("state.data*")
+    return data
+
+
+@pytest.mark.parametrize("how", ["flipped", "truncated", "removed"])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
+    copy, finished, how, capsys
+):
+    data = newest_data(copy)
+    whole = bytearray(data.read_bytes())
+    whole[1000] ^= 1
+    if how == "removed":
+        data.unlink()
+    else:
+        data.write_bytes(whole if how == "flipped" else whole[:1000])
+    assert training.train(SMALL, copy).finished
+    assert "step_00000120 is damaged" in capsys.readouterr().out
+    assert everything(copy) == everything(finished.folder)
+
+
+def test_a_run_without_any_good_checkpoint_is_refused(copy):
+    for path in checkpoints.found(copy):
+        (path / "state.index").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match=r"all checkpoints of .* are damaged"):
+        training.train(SMALL, copy)
+
+
+def drawing_of(path):
+    generator = load_generator(path)
+    return draw(generator, make_noise(generator, 4))
+
+
+def test_flipped_bytes_never_pass_unnoticed(finished, copy, capsys):
+    """A file with another byte is refused by name, or what it says is still right."""
+    chance, state = np.random.default_rng(0), training.new_state(SMALL)
+    picture = drawing_of(copy / "generator.keras")
+    last = everything(copy)
+    paths = sorted(p for p in copy.glob("**/*") if p.is_file() and p.stat().st_size)
+    sizes = np.array([min(p.stat().st_size, 20_000) for p in paths], float)
+    for _ in range(20 * FAULTS):
+        path = chance.choice(paths, p=sizes / sizes.sum())
+        right = path.read_bytes()
+        wrong = bytearray(right)
+        wrong[chance.integers(len(wrong))] ^= 1 << chance.integers(8)
+        path.write_bytes(wrong)
+        try:
+            assert np.array_equal(drawing_of(copy / "generator.keras"), picture)
+            assert runs.read_diary(copy) == finished.diary
+            assert len(scores.read_scores(copy)) == 1
+            plots.read_frames(sorted(copy.glob("previews/*.png")))
+            assert everything(copy) == last or "is damaged" in capsys.readouterr().out
+            state.read(str(checkpoints.newest(copy) / "state")).assert_consumed()
+        except (ValueError, OSError) as error:
+            assert path.name in str(error) or files.LEDGER in str(error)
+        else:
+            said = capsys.readouterr().out
+            assert not said or path.name in said or path.parent.name in said
+        path.write_bytes(right)
+
+
+def test_training_again_repairs_what_the_checkpoint_knows(copy, finished):
+    for name in ("diary.csv", "settings.json", "generator.keras", files.LEDGER):
+        (copy / name).write_bytes(b"{half")
+    assert runs.finished_project(copy) is None
+    assert training.train(SMALL, copy).diary == finished.diary
+    assert runs.read_diary(copy) == finished.diary
+    assert runs.finished_project(copy) == "digits"
+    assert np.array_equal(
+        drawing_of(copy / "generator.keras"),
+        drawing_of(finished.folder / "generator.keras"),
+    )
+
+
+def test_a_damaged_preview_is_left_out_of_the_film(copy, capsys):
+    preview = copy / "previews" / "step_000025.png"
+    preview.write_bytes(preview.read_bytes()[:200])
+    assert training.train(SMALL, copy).finished
+    assert "step_000025.png is damaged" in capsys.readouterr().out
+
+
+@contextmanager
+def small_disk(folder, options):
+    """Mounts a disk of its own on a folder, where the system lets us."""
+    folder.mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    if (
+        not shutil.which("mount")
+        or subprocess.run(mount, capture_output=True).returncode
+    ):
+        pytest.skip("no disk can be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path):
+    with small_disk(tmp_path / "disk", "size=4m") as disk:
+        with pytest.raises(OSError, match=r"step_|space"):
+            training.train(SMALL, disk / "run")
+        before = saved(disk / "run")
+        assert not writing(disk / "run")
+        assert all(not files.damage(path) for path in checkpoints.found(disk / "run"))
+        subprocess.run(["mount", "-o", "remount,size=50m", str(disk)], check=True)
+        assert training.train(SMALL, disk / "run").finished
+        assert before
+
+
+def test_a_read_only_folder_is_named(copy, tmp_path):
+    with small_disk(tmp_path / "disk", "size=50m") as disk:
+        shutil.copytree(copy, disk / "run")
+        before = contents(disk / "run")
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        with pytest.raises(OSError, match=r"Read-only.*run"):
+            training.train(SMALL, disk / "run")
+        assert contents(disk / "run") == before
+
+
+def test_a_file_in_the_way_is_named_and_stays(tmp_path):
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(OSError, match="run"):
+        training.train(SMALL, tmp_path / "run")
+    assert (tmp_path / "run").read_text() == "mine"
+
+
+def test_a_folder_that_vanishes_comes_back(tmp_path, monkeypatch):
+    real, rows = loop.summary, []
+
+    def vanishing(step, *rest):
+        rows.append(step)
+        if len(rows) == 3:
+            shutil.rmtree(tmp_path / "run")
+        return real(step, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "summary", vanishing)
+        assert training.train(SMALL, tmp_path / "run").finished
+    assert training.train(SMALL, tmp_path / "run").finished
+    assert runs.finished_project(tmp_path / "run") == "digits"
+
+
+def test_two_at_once_the_second_is_refused_by_name_of_the_first(copy):
+    before = contents(copy)
+    with checkpoints.held(copy):
+        with pytest.raises(OSError, match=f"already, by process {os.getpid()} on"):
+            training.train(SMALL, copy)
+    assert contents(copy).keys() >= before.keys()
+    assert training.train(SMALL, copy).finished
+
+
+def test_afresh_puts_the_old_run_aside(copy, capsys):
+    other = dataclasses.replace(SMALL, seed=9, epochs=1)
+    for number in (1, 2):
+        before = (copy / "generator.keras").read_bytes()
+        assert training.train(other, copy, afresh=True).finished
+        kept = copy.with_name(f"run-{number}")
+        assert f"is kept in {kept}" in capsys.readouterr().out
+        assert (kept / "generator.keras").read_bytes() == before
+
+
+def exploding(monkeypatch, times):
+    """Lets the losses explode: at step 60, so many times; or the weights, silently."""
+    make, left = training.make_whole_step, [times]
+
+    def make_step(settings, state):
+        step = make(settings, state)
+
+        def play(batch):
+            results = step(batch)
+            if int(state.generator_optimizer.iterations) == 60 and left[0]:
+                left[0] -= 1
+                return (results[0] * np.nan, *results[1:])
+            return results
+
+        return play
+
+    monkeypatch.setattr(training, "make_whole_step", make_step)
+
+
+def test_an_explosion_stops_the_run_and_leaves_it_healthy(
+    finished, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        exploding(patch, 1)
+        with pytest.raises(Trouble, match="Step 65: the losses have exploded"):
+            training.train(SMALL, tmp_path / "run")
+    assert saved(tmp_path / "run")[0] == "step_00000040"
+    assert training.train(SMALL, tmp_path / "run").finished
+    assert everything(tmp_path / "run") == everything(finished.folder)
+
+
+def test_a_run_that_may_go_back_goes_on_half_as_fast(tmp_path, monkeypatch, capsys):
+    exploding(monkeypatch, 2)
+    run = training.train(SMALL, tmp_path / "run", on_trouble="back")
+    assert run.finished and [row["step"] for row in run.diary][:3] == [25, 40, 65]
+    said = "".join(capsys.readouterr())
+    assert said.count("Back to step 40") == 2
+    state = training.new_state(SMALL)
+    rate = float(state.generator_optimizer.learning_rate)
+    checkpoints.restore(checkpoints.newest(run.folder), run.folder, state)
+    state.generator_optimizer.iterations.assign(0)
+    assert float(state.generator_optimizer.learning_rate) == pytest.approx(rate / 4)
+
+
+def test_a_third_explosion_is_one_too_many(tmp_path, monkeypatch):
+    exploding(monkeypatch, 3)
+    with pytest.raises(Trouble, match="exploded"):
+        training.train(SMALL, tmp_path / "run", on_trouble="back")
+
+
+def test_sick_weights_are_not_saved(tmp_path):
+    state = training.new_state(SMALL)
+    loop.keep(tmp_path, SMALL, state, 1, 0.0, [])
+    weights = state.generator.trainable_variables[0]
+    weights.assign(tf.fill(weights.shape, np.inf))
+    with pytest.raises(Trouble, match="exploded"):
+        loop.keep(tmp_path, SMALL, state, 2, 0.0, [])
+    assert saved(tmp_path) == ["step_00000001"]
+
+
+def test_an_unknown_way_to_deal_with_trouble_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="on_trouble is 'pray'; choose from"):
+        training.train(SMALL, tmp_path / "run", on_trouble="pray")
+
+
+def test_a_damaged_data_set_is_named_and_refused(tmp_path, four_files):
+    put(four_files, tmp_path / fetch.HAND_FOLDER)
+    data.load_mnist("train", tmp_path)
+    (records,) = tmp_path.glob("mnist/*/*train*")
+    wrong = bytearray(records.read_bytes())
+    wrong[len(wrong) // 2] ^= 4
+    records.write_bytes(wrong)
+    with pytest.raises(OSError, match=rf"{records.name} is damaged.*Delete"):
+        data.load_mnist("train", tmp_path)
+    shutil.rmtree(tmp_path / "mnist")
+    assert len(data.load_mnist("train", tmp_path)[0]) == 200

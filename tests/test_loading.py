@@ -1,0 +1,140 @@
+"""Model files from strangers: nothing in them runs."""
+
+import io
+import json
+import zipfile
+
+import h5py
+import pytest
+import tensorflow as tf
+from tensorflow import keras
+
+from mnistgan import loading
+from mnistgan.drawing import load_generator
+from mnistgan.models import build_discriminator, build_generator
+
+
+def rewritten(path, change):
+    """A copy of a model file whose description was changed."""
+    other = path.with_name("other.keras")
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(other, "w") as new:
+        for entry in old.namelist():
+            raw = old.read(entry)
+            if entry == "config.json":
+                raw = json.dumps(change(json.loads(raw)))
+            new.writestr(entry, raw)
+    return other
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "robot.keras"
+    loading.save_model(build_generator(8, 2), path)
+    return path
+
+
+def test_what_was_saved_comes_back(model):
+    noise = tf.ones((2, 8))
+    again = load_generator(model)
+    assert again(noise).shape == (2, 64, 64, 1)
+    assert again.layers[-1].dtype_policy.name == "float32"
+
+
+def test_a_lambda_layer_is_refused(tmp_path):
+    noise = keras.Input((8,))
+    wild = keras.layers.Lambda(lambda x: __import__("os").system("true") or x)
+    keras.Model(noise, wild(noise)).save(tmp_path / "wild.keras")
+    with pytest.raises(ValueError, match=r"wild\.keras .*Lambda.*foreign code"):
+        loading.load_model(tmp_path / "wild.keras")
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("os", "system"),
+        ("builtins", "function"),
+        ("keras.utils", "get_file"),
+        ("keras.layers", "TFSMLayer"),
+        ("keras.layers", "deserialize"),
+        ("keras.initializers", "get"),
+        ("mnistgan.layers", "spread"),
+        ("tests.evil", "Dense"),
+        (None, "Dense"),
+        (["keras"], "Functional"),
+        ("keras.layers", ["Dense"]),
+    ],
+)
+def test_foreign_code_is_refused(model, module, name):
+    def change(config):
+        wild = {"module": module, "class_name": name, "config": {"arguments": ["true"]}}
+        config["config"]["layers"][1]["config"]["kernel_initializer"] = wild
+        return config
+
+    with pytest.raises(ValueError, match=r"other\.keras is not a readable"):
+        loading.load_model(rewritten(model, change))
+
+
+def test_a_custom_registered_class_is_refused(tmp_path):
+    @keras.utils.register_keras_serializable("stranger")
+    class Wild(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    noise = keras.Input((8,))
+    keras.Model(noise, Wild()(noise)).save(tmp_path / "wild.keras")
+    with pytest.raises(ValueError, match=r"Wild, which could run foreign code"):
+        loading.load_model(tmp_path / "wild.keras")
+
+
+def test_a_file_that_would_fill_the_memory_is_refused(tmp_path):
+    path = tmp_path / "bomb.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("model.weights.h5", "w", force_zip64=True) as entry:
+            for _ in range(501):
+                entry.write(bytes(1_000_000))
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(ValueError, match="501,000,000 bytes"):
+        loading.load_model(path)
+
+
+def test_the_old_format_is_refused(tmp_path):
+    with h5py.File(tmp_path / "old.keras", "w") as old:
+        old.attrs["model_config"] = "{}"
+    with pytest.raises(ValueError, match=r"old\.keras is not a readable"):
+        loading.load_model(tmp_path / "old.keras")
+
+
+def test_weights_of_another_model_are_refused(model, tmp_path):
+    buffer = io.BytesIO()
+    other = tmp_path / "detective.keras"
+    build_discriminator(2).save(other)
+    with zipfile.ZipFile(other) as archive:
+        weights = archive.read("model.weights.h5")
+    with zipfile.ZipFile(model) as old, zipfile.ZipFile(buffer, "w") as new:
+        new.writestr("metadata.json", old.read("metadata.json"))
+        new.writestr("config.json", old.read("config.json"))
+        new.writestr("model.weights.h5", weights)
+    (tmp_path / "mixed.keras").write_bytes(buffer.getvalue())
+    with pytest.raises(ValueError, match=r"mixed\.keras is not a readable"):
+        loading.load_model(tmp_path / "mixed.keras")
+
+
+def test_missing_weights_are_not_made_up(model):
+    other = model.with_name("poor.keras")
+    with zipfile.ZipFile(model) as old, zipfile.ZipFile(other, "w") as new:
+        raw = io.BytesIO(old.read("model.weights.h5"))
+        with h5py.File(raw, "r+") as weights:
+            del weights["layers/dense"]
+        for entry in ("metadata.json", "config.json"):
+            new.writestr(entry, old.read(entry))
+        new.writestr("model.weights.h5", raw.getvalue())
+    with pytest.raises(ValueError, match=r"poor\.keras is not a readable"):
+        loading.load_model(other)
+
+
+def test_layers_that_only_calculate_may_be_yours(tmp_path):
+    noise = keras.Input((8,))
+    x = keras.layers.Dense(64, kernel_regularizer=keras.regularizers.L2(1e-4))(noise)
+    x = keras.layers.UpSampling2D(8)(keras.layers.Reshape((8, 8, 1))(x))
+    keras.Model(noise, keras.layers.Activation("tanh")(x)).save(tmp_path / "own.keras")
+    assert load_generator(tmp_path / "own.keras").input_shape == (None, 8)
