@@ -6,11 +6,14 @@ from tensorflow import keras
 
 from mnistgan import data, judge
 from mnistgan.drawing import classes, draw, make_noise
+from mnistgan.valid import checked, whole
+from mnistgan.valid import text as text_rule
 
 SIGNS = " -./:+"  # what may stand between the digits; from a font, not from the artist
 LONGEST = 64
 
 
+@checked(text=text_rule, seed=whole())
 def write(
     generator: keras.Model, text: str, seed: int = 0, one_hand: bool = True
 ) -> np.ndarray:

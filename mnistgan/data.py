@@ -4,11 +4,13 @@ import os
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
 from mnistgan import fetch
+from mnistgan.valid import array, checked, finite, optional, text, whole
+from mnistgan.valid import path as valid_path
 
 
+@checked(image=finite(array(ranks=(3, 4), least=0)))
 def prepare_image(image: tf.Tensor) -> tf.Tensor:
     """Makes pictures ready for the robots: larger, and in numbers from -1 to 1.
 
@@ -24,6 +26,7 @@ def prepare_image(image: tf.Tensor) -> tf.Tensor:
     return large / 127.5 - 1.0
 
 
+@checked(images=array(kinds="f", least=0))
 def to_uint8(images: tf.Tensor) -> tf.Tensor:
     """Turns pictures in [-1, 1] back into ordinary grey levels.
 
@@ -36,6 +39,7 @@ def to_uint8(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.round((images + 1.0) * 127.5), tf.uint8)
 
 
+@checked(images=array(kinds="u", least=0))
 def to_float(images: tf.Tensor) -> tf.Tensor:
     """Turns grey levels into the numbers that the robots like; `to_uint8` turns back.
 
@@ -48,6 +52,7 @@ def to_float(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
+@checked(split=text, data_dir=optional(valid_path))
 def load_mnist(
     split: str = "train", data_dir: str | os.PathLike | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -67,12 +72,11 @@ def load_mnist(
         ValueError: There is no such split.
     """
     root = fetch.prepare_mnist(data_dir)
-    digits = tfds.load(
-        f"mnist:{fetch.VERSION}", split=split, data_dir=root, batch_size=-1
-    )
-    return digits["image"].numpy(), digits["label"].numpy()
+    digits = fetch.load_set(f"mnist:{fetch.VERSION}", split, root)
+    return digits["image"], digits["label"]
 
 
+@checked(images=finite(array(None, None, 1, least=0)))
 def prepare_all(images: np.ndarray) -> np.ndarray:
     """Enlarges every picture once, and keeps them small in memory.
 
@@ -90,6 +94,7 @@ def prepare_all(images: np.ndarray) -> np.ndarray:
     return large
 
 
+@checked(labels=array(kinds="iu", ranks=(1,), least=0), classes=whole(1, 1_000_000))
 def one_hot(labels: np.ndarray, classes: int = 10) -> np.ndarray:
     """Writes labels as rows of zeros with a single 1.
 
@@ -99,10 +104,16 @@ def one_hot(labels: np.ndarray, classes: int = 10) -> np.ndarray:
 
     Returns:
         `(count, classes)`, float32.
+
+    Raises:
+        ValueError: There is another label.
     """
+    if not np.isin(labels, np.arange(classes)).all():
+        raise ValueError(f"there are labels outside of 0..{classes - 1}: {set(labels)}")
     return np.eye(classes, dtype="float32")[labels]
 
 
+@checked(images=finite(array()), batch_size=whole(1), seed=whole())
 def make_dataset(
     images: np.ndarray,
     batch_size: int,

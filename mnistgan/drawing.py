@@ -13,6 +13,8 @@ from mnistgan.loading import load_model
 from mnistgan.models import told
 from mnistgan.runs import finished_project
 from mnistgan.settings import runs_folder
+from mnistgan.valid import array, checked, finite, whole
+from mnistgan.valid import path as valid_path
 
 DRAWN_AT_ONCE = 500
 Wish = Sequence[int] | np.ndarray | int | None
@@ -42,6 +44,7 @@ def trained_generator() -> keras.Model:
     return load_generator(path)
 
 
+@checked(path=valid_path)
 def load_generator(path: str | os.PathLike) -> keras.Model:
     """Loads a generator from a `.keras` file.
 
@@ -109,6 +112,7 @@ def wishes(generator: keras.Model, count: int, wanted: Wish = None) -> tf.Tensor
     return tf.constant(one_hot(rows.astype(int), known))
 
 
+@checked(count=whole(1, 10_000_000), seed=whole())
 def make_noise(generator: keras.Model, count: int, seed: int = 0) -> tf.Tensor:
     """Makes noise for a generator: the same seed always gives the same noise.
 
@@ -124,12 +128,11 @@ def make_noise(generator: keras.Model, count: int, seed: int = 0) -> tf.Tensor:
     Raises:
         ValueError: `count` is below 1 or `seed` is below 0.
     """
-    if count < 1 or seed < 0:
-        raise ValueError(f"count is {count} and seed {seed}; they start at 1 and 0")
     shape = (count, noise_dim(generator))
     return tf.constant(np.random.default_rng(seed).standard_normal(shape, "float32"))
 
 
+@checked(noise=finite(array(least=0)))
 def draw(
     generator: keras.Model,
     noise: tf.Tensor,
@@ -161,6 +164,7 @@ def draw(
     return np.concatenate(parts)
 
 
+@checked(start=finite(array()), end=finite(array()), steps=whole(2, 1_000_000))
 def walk(
     start: tf.Tensor, end: tf.Tensor, steps: int, straight: bool = False
 ) -> tf.Tensor:
@@ -182,10 +186,9 @@ def walk(
     Raises:
         ValueError: `steps` is below 2, or the shapes differ.
     """
-    if steps < 2 or start.shape != end.shape:
+    if start.shape != end.shape:
         raise ValueError(
-            f"cannot walk from shape {start.shape} to {end.shape} in {steps} steps; "
-            "the shapes must be the same and the steps at least 2"
+            f"cannot walk from shape {start.shape} to {end.shape}: both must be alike"
         )
     share = tf.linspace(0.0, 1.0, steps)[:, tf.newaxis]
     cosine = tf.reduce_sum(start * end) / (tf.norm(start) * tf.norm(end))

@@ -16,11 +16,13 @@ from mnistgan import latent, plots
 from mnistgan.data import to_uint8
 from mnistgan.drawing import classes, draw, make_noise, noise_dim, wishes
 from mnistgan.models import told
+from mnistgan.valid import checked, whole
 
 STIFF = {"flex": "0 0 auto", "align_self": "flex-start"}  # keeps a picture's shape
 REACH = 3.0  # sliders go from -3 to 3: 99.7% of a normal distribution
 
 
+@checked(pixels=whole(1, 10_000))
 def make_painter(generator: keras.Model, pixels: int = 256) -> Callable:
     """Makes a quick painter for one picture at a time.
 

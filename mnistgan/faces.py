@@ -24,6 +24,9 @@ from tqdm.auto import tqdm
 
 from mnistgan import fetch, measures
 from mnistgan.models import build_features
+from mnistgan.valid import checked, optional, text, whole
+from mnistgan.valid import path as valid_path
+from mnistgan.valid import pictures as valid_pictures
 
 NAME, VERSION = "cartoon_faces", "1.0.0"
 SIZES = {"train": 10_000, "test": 2_000}
@@ -160,6 +163,7 @@ def prepare_faces(data_dir: str | os.PathLike | None = None) -> Path:
     return root
 
 
+@checked(split=text, data_dir=optional(valid_path))
 def load_faces(
     split: str = "train", data_dir: str | os.PathLike | None = None
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -180,16 +184,11 @@ def load_faces(
         ValueError: There is no such split, or there are fewer faces.
     """
     root = prepare_faces(data_dir)
-    try:
-        faces = tfds.load(
-            f"{NAME}:{VERSION}", split=split, data_dir=root, batch_size=-1
-        )
-    except (ValueError, AssertionError) as error:
-        raise ValueError(f"cannot load {split!r} of {SIZES}: {error}") from error
-    faces = {name: values.numpy() for name, values in faces.items()}
+    faces = fetch.load_set(f"{NAME}:{VERSION}", split, root)
     return faces.pop("image"), faces
 
 
+@checked(path=valid_path)
 def read_picture(path: str | os.PathLike) -> np.ndarray:
     """Reads a picture of any size and mode, and makes it a small square in colour.
 
@@ -223,6 +222,7 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
     return np.array(ImageOps.fit(flat, (64, 64)))
 
 
+@checked(folder=valid_path, least=whole(1))
 def load_folder(folder: str | os.PathLike, least: int = 100) -> np.ndarray:
     """Loads all pictures of a folder of your own, and those of the folders in it.
 
@@ -283,6 +283,7 @@ def build_witness() -> keras.Model:
     return keras.Model(images, {"features": features, **logits}, name="witness")
 
 
+@checked(pictures=valid_pictures(64, 64, 3), epochs=whole(1, 10_000), seed=whole())
 def train_witness(
     witness: keras.Model,
     pictures: np.ndarray,
@@ -351,6 +352,11 @@ def score(witness, pictures: np.ndarray, real: np.ndarray) -> dict[str, float]:
     }
 
 
+@checked(
+    pictures=valid_pictures(64, 64, 3, least=65),
+    count=whole(1, 1_000_000),
+    seed=whole(),
+)
 def blend_faces(pictures: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     """Draws without a robot, to compare with: the mean face, changed at random.
 

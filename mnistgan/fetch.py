@@ -209,6 +209,19 @@ def is_ready(target: Path) -> bool:
     return target.exists()
 
 
+def load_set(name: str, split: str, root: Path) -> dict[str, np.ndarray]:
+    """Loads a split of a data set that lies ready, or a slice of one, as arrays.
+
+    Raises:
+        ValueError: There is no such split, or it has fewer pictures.
+    """
+    try:
+        whole = tfds.load(name, split=split, data_dir=root, batch_size=-1)
+    except (ValueError, AssertionError) as error:
+        raise ValueError(f"split is {split!r}; {name} has: {error}") from error
+    return {key: values.numpy() for key, values in whole.items()}
+
+
 SOURCES = [from_hand, from_tfds, from_npm]
 
 

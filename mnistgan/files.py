@@ -47,6 +47,8 @@ def whole(path: str | os.PathLike, noted: bool = False) -> Iterator[Path]:
         OSError: The folder cannot be made or written to.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is not an ordinary file; choose another name")
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = aside_of(path)
     try:

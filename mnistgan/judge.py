@@ -24,6 +24,7 @@ from mnistgan import data, files, measures
 from mnistgan.drawing import draw, make_noise
 from mnistgan.loading import load_model
 from mnistgan.settings import runs_folder
+from mnistgan.valid import checked, pictures
 
 SURE = 0.95  # a digit counts as recognised when the judge is at least this confident
 PART = 1000  # pictures handled at once: bounds the memory
@@ -60,6 +61,7 @@ class JudgeSettings:
     seed: int = 0
 
 
+@checked(images=pictures(64, 64, 1, least=0))
 def shrink(images: np.ndarray) -> np.ndarray:
     """Brings pictures to the judge: antialiased, so that no pixel is left out.
 

@@ -17,8 +17,11 @@ from mnistgan.data import to_float
 from mnistgan.drawing import PRETRAINED, classes, draw, make_noise, noise_dim, wishes
 from mnistgan.models import told
 from mnistgan.settings import runs_folder
+from mnistgan.valid import array, checked, pictures, whole
+from mnistgan.valid import path as valid_path
 
 
+@checked(images=pictures(None, None, 1))
 def measure(images: np.ndarray) -> dict[str, np.ndarray]:
     """Measures pictures with simple statistics of their bright pixels.
 
@@ -84,6 +87,7 @@ class Knobs:
             aside.write_text(json.dumps(rows, indent=1) + "\n")
 
 
+@checked(path=valid_path)
 def load_knobs(path: str | os.PathLike, noise_dim: int) -> Knobs:
     """Reads what `Knobs.save` wrote.
 
@@ -134,6 +138,7 @@ def saved_knobs(model: str | os.PathLike, noise_dim: int) -> Knobs | None:
         return None
 
 
+@checked(seed=whole(), count=whole(1, 10_000))
 def find_knobs(generator: keras.Model, count: int = 6, seed: int = 0) -> Knobs:
     """Finds the directions of the noise that change the artist's first sketch most.
 
@@ -211,6 +216,8 @@ def prepare_drawing(source: str | os.PathLike | bytes | np.ndarray) -> np.ndarra
     """
     try:
         if isinstance(source, np.ndarray):
+            if not source.size:
+                raise ValueError("it has no pixels")
             picture = Image.fromarray(source)
         else:
             raw = source if isinstance(source, bytes) else Path(source).read_bytes()
@@ -247,6 +254,7 @@ def prepare_drawing(source: str | os.PathLike | bytes | np.ndarray) -> np.ndarra
     return np.array(canvas)[..., None]
 
 
+@checked(picture=array(None, None, kinds="u"), steps=whole(1, 100_000), seed=whole())
 def find_noise(
     generator: keras.Model, picture: np.ndarray, steps: int = 150, seed: int = 0
 ) -> tuple[tf.Tensor, float]:
@@ -273,11 +281,9 @@ def find_noise(
     if classes(generator):
         raise ValueError("a generator that takes wishes cannot search for a picture")
     wanted = generator.output_shape[1:]
-    if picture.shape != wanted or picture.dtype != np.uint8 or steps < 1:
+    if picture.shape != wanted:
         raise ValueError(
-            f"cannot search for a picture of shape {picture.shape} and type "
-            f"{picture.dtype} in {steps} steps; it must be {wanted}, uint8, and the "
-            "steps at least 1"
+            f"cannot search for a picture of shape {picture.shape}; it must be {wanted}"
         )
     starts = make_noise(generator, 2_000, seed)
     far = ((draw(generator, starts).astype(float) - picture) ** 2).mean((1, 2, 3))

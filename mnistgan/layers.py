@@ -6,6 +6,8 @@
 import tensorflow as tf
 from tensorflow import keras
 
+from mnistgan.valid import number
+
 SPREAD_OF_BYTES = ((256**2 - 1) / 12) ** 0.5  # standard deviation of 0..255, all alike
 
 
@@ -101,8 +103,8 @@ class Fog(keras.layers.Layer):
     def __init__(self, level, seed=None, **kwargs):
         """Checks the level; the specks come when the layer is called."""
         super().__init__(**kwargs)
-        if not level >= 0:
-            raise ValueError(f"level is {level!r}; it must be a number of at least 0")
+        if wanted := number(0, 1_000)(level):
+            raise ValueError(f"level is {level!r}; it must be {wanted}")
         self.level = level
         self.seeds = keras.random.SeedGenerator(seed)
 

@@ -5,6 +5,8 @@ Each takes features: rows of numbers, one row for a picture.
 
 import numpy as np
 
+from mnistgan.valid import array, checked, finite, shares
+
 NEIGHBOURS = 5  # k of precision, recall, density and coverage (Naeem et al. 2020)
 PART = 1000  # rows compared at once: bounds the memory
 
@@ -17,6 +19,7 @@ def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(square, 0))
 
 
+@checked(a=finite(array(None, least=2)), b=finite(array(None, least=2)))
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     """How far apart two clouds of features are, if both were bell-shaped.
 
@@ -48,6 +51,7 @@ def reach(features: np.ndarray) -> np.ndarray:
     return np.concatenate([part[:, NEIGHBOURS] for part in nearest])
 
 
+@checked(real=finite(array(None)), fake=finite(array(None)))
 def neighbourhoods(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
     """Asks of every picture: is there one of the other kind nearby?
 
@@ -88,6 +92,7 @@ def neighbourhoods(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
     }
 
 
+@checked(rows=array(None), album=array(None))
 def nearest(rows: np.ndarray, album: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Finds, for each row, the nearest row of an album.
 
@@ -106,6 +111,7 @@ def nearest(rows: np.ndarray, album: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return np.concatenate(which), np.concatenate(far)
 
 
+@checked(counts=shares)
 def kl_from_uniform(counts: np.ndarray) -> float:
     """The Kullback-Leibler divergence of a histogram from equal shares, in nats.
 
@@ -115,5 +121,6 @@ def kl_from_uniform(counts: np.ndarray) -> float:
     Returns:
         0 when all are equal; the logarithm of the number of classes for just one.
     """
-    shares = counts[counts > 0] / np.sum(counts)
-    return float(np.sum(shares * np.log(shares * len(counts))))
+    share = np.asarray(counts) / np.sum(counts)
+    share = share[share > 0]
+    return float(np.sum(share * np.log(share * len(counts))))

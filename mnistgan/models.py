@@ -12,8 +12,16 @@ from tensorflow import keras
 from tensorflow.keras import layers
 
 from mnistgan.layers import BatchNorm, ConvTranspose, Fog
+from mnistgan.valid import checked, number, whole
 
 
+@checked(
+    noise_dim=whole(1, 10_000),
+    width=whole(1, 1_000),
+    channels=whole(1, 100),
+    classes=whole(0, 10_000),
+    hidden=whole(0, 100),
+)
 def build_generator(
     noise_dim: int = 32, width: int = 16, channels=1, classes=0, hidden=3
 ) -> keras.Model:
@@ -54,13 +62,15 @@ def build_generator(
     return keras.Model(inputs, images, name="generator")
 
 
+@checked(width=whole(1, 1_000), fog=number(0, 1_000), channels=whole(1, 100))
 def build_features(width: int = 16, fog: float = 0.5, channels: int = 1) -> keras.Model:
     """Builds the detective's eyes: picture in, what matters about it out.
 
     Args:
-        width: Channels of the first layer, 16×16; the next have `4 * width` at 8×8 and
-            `8 * width` at 4×4. The first one takes steps of 4 pixels, which are less
-            than 2 of the original 28×28: there is nothing finer to see.
+        width: Channels of the first layer, 16×16, for each colour; the next have
+            `4 * width` at 8×8 and `8 * width` at 4×4. The first one takes steps of 4
+            pixels, less than 2 of the original 28×28. A tile of 4×4 has 16 numbers in
+            each colour: with fewer channels than that, some specks go unseen.
         fog: Standard deviation of the random noise laid over every picture in training,
             in the same units as the pixels; 0 for none. It keeps the detective from
             winning by pixel dust alone (instance noise, Sønderby et al. 2017,
@@ -80,7 +90,7 @@ def build_features(width: int = 16, fog: float = 0.5, channels: int = 1) -> kera
     x = layers.Reshape((16, 4, 16, 4 * channels))(x)  # rows and columns of 4×4 tiles
     x = layers.Permute((1, 3, 2, 4))(x)
     x = layers.Reshape((16, 16, 16 * channels))(x)  # a tile is now 16 numbers deep
-    x = layers.Conv2D(width, 2, padding="same", **start)(x)  # each with its neighbours
+    x = layers.Conv2D(channels * width, 2, padding="same", **start)(x)  # and neighbours
     x = layers.LeakyReLU(negative_slope=0.2)(x)
     for depth in (4 * width, 8 * width):  # (8, 8, 64), then (4, 4, 128)
         x = layers.Conv2D(depth, 4, 2, "same", use_bias=False, **start)(x)
@@ -93,6 +103,12 @@ def build_features(width: int = 16, fog: float = 0.5, channels: int = 1) -> kera
     return keras.Model(images, x, name="features")
 
 
+@checked(
+    width=whole(1, 1_000),
+    fog=number(0, 1_000),
+    channels=whole(1, 100),
+    classes=whole(0, 10_000),
+)
 def build_discriminator(
     width: int = 16, fog: float = 0.5, channels: int = 1, classes: int = 0
 ) -> keras.Model:

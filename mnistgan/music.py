@@ -15,6 +15,8 @@ import tensorflow_datasets as tfds
 from tqdm.auto import tqdm
 
 from mnistgan import fetch
+from mnistgan.valid import array, checked, optional, pictures, text
+from mnistgan.valid import path as valid_path
 
 VERSION = "1.0.0"
 BAR, STEPS = 16, 64  # sixteenths in a bar of 4/4, and in a piece
@@ -115,6 +117,7 @@ def store(folder: Path) -> None:
     )
 
 
+@checked(split=text, data_dir=optional(valid_path))
 def load_notes(
     split: str = "train",
     data_dir: str | os.PathLike | None = None,
@@ -140,12 +143,13 @@ def load_notes(
     if not fetch.is_ready(target):
         with fetch.made_aside(target) as aside:
             store(aside)
-    pieces = tfds.load("chorale_rolls", split=split, data_dir=root, batch_size=-1)
-    notes = pieces["notes"].numpy()
-    up = pieces["up"].numpy()[:, None, None] * white_keys
+    pieces = fetch.load_set(f"chorale_rolls:{VERSION}", split, root)
+    notes = pieces["notes"]
+    up = pieces["up"][:, None, None] * white_keys
     return notes + np.sign(notes) * up
 
 
+@checked(split=text, data_dir=optional(valid_path))
 def load_rolls(
     split: str = "train", data_dir: str | os.PathLike | None = None
 ) -> np.ndarray:
@@ -153,6 +157,7 @@ def load_rolls(
     return draw_rolls(load_notes(split, data_dir))
 
 
+@checked(notes=array(STEPS, 4, kinds="i", least=0))
 def draw_rolls(notes: np.ndarray) -> np.ndarray:
     """Draws notes as a picture: time runs to the right, high notes are on top.
 
@@ -172,6 +177,7 @@ def draw_rolls(notes: np.ndarray) -> np.ndarray:
     return rolls
 
 
+@checked(rolls=pictures(64, STEPS, 1, least=0))
 def read_rolls(rolls: np.ndarray) -> np.ndarray:
     """Reads notes from pictures, sharp or smudged: the opposite of `draw_rolls`.
 
@@ -303,6 +309,7 @@ def quoted(notes: np.ndarray, album: np.ndarray) -> float:
     return float(np.mean([bar.tobytes() in found for bar in bars]))
 
 
+@checked(notes=array(STEPS, 4, kinds="i"))
 def measure(notes: np.ndarray, album: np.ndarray) -> dict[str, float]:
     """Measures pieces of music, beside the training pieces.
 

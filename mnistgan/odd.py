@@ -17,6 +17,7 @@ from mnistgan.loading import load_model
 from mnistgan.settings import choose_settings
 from mnistgan.training import train
 from mnistgan.vae import ink, kl_to_noise, log_likelihood
+from mnistgan.valid import array, checked, finite
 
 PROTOCOLS = ("only", "without")
 NEIGHBOURS = 5
@@ -114,6 +115,7 @@ def strangeness(discriminator: keras.Model, ordinary, pictures) -> np.ndarray:
     return known.kneighbors(in_parts(look, pictures))[0].mean(axis=1)
 
 
+@checked(ordinary=finite(array(None, least=PARTS)), pictures=finite(array(None)))
 def misfit(ordinary: np.ndarray, pictures: np.ndarray) -> np.ndarray:
     """A simple rival: what `PARTS` principal components of ordinary pictures miss.
 
@@ -130,17 +132,24 @@ def misfit(ordinary: np.ndarray, pictures: np.ndarray) -> np.ndarray:
     return np.linalg.norm(pictures - again, axis=1)
 
 
+@checked(ordinary=array(None), pictures=array(None))
 def distance(ordinary: np.ndarray, pictures: np.ndarray) -> np.ndarray:
     """The simplest rival: how far is the nearest ordinary picture, pixel by pixel?"""
     return measures.nearest(pictures, ordinary)[1]
 
 
+@checked(scores=finite(array(ranks=(1,))), odd=array(ranks=(1,)))
 def auroc(scores: np.ndarray, odd: np.ndarray) -> float:
     """How often an odd picture scores higher than an ordinary one, as a share.
 
     The area under the ROC curve: 1 for a perfect score, 0.5 for tossing a coin, less
     when odd pictures look *more* ordinary than ordinary ones.
     """
+    if len(odd) != len(scores) or len(set(odd)) != 2:
+        raise ValueError(
+            f"{len(scores)} scores and {len(odd)} answers: it takes one for each, "
+            "and both kinds of answers"
+        )
     return float(sklearn("metrics").roc_auc_score(odd, scores))
 
 

@@ -11,10 +11,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mnistgan import files
+from mnistgan.valid import array, checked, number, pictures, shares, whole
+from mnistgan.valid import path as valid_path
 
 BLUE, ORANGE = "#0072B2", "#D55E00"  # told apart by colour-blind readers (Okabe & Ito)
 
 
+@checked(images=pictures(None, None, None), columns=whole(1, 100_000))
 def tile(images: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:
     """Lays pictures out in a grid, row by row.
 
@@ -31,16 +34,9 @@ def tile(images: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:
     Raises:
         ValueError: `images` has another shape or type or is empty; or no columns.
     """
-    images = np.asarray(images)
-    channels = images.shape[-1] if images.ndim == 4 else 0
-    if channels not in (1, 3) or images.dtype != np.uint8:
-        raise ValueError(
-            "pictures must be uint8 of shape (count, height, width, 1 or 3), not "
-            f"{images.dtype} of shape {images.shape}"
-        )
-    count, height, width, _ = images.shape
-    if count < 1 or columns < 1:
-        raise ValueError(f"{count} pictures in {columns} columns make no grid")
+    count, height, width, channels = images.shape
+    if channels not in (1, 3):
+        raise ValueError(f"pictures have 1 or 3 channels, not {channels}")
     columns = min(columns, count)
     rows = -(-count // columns)
     grid = np.zeros(
@@ -66,6 +62,7 @@ def show(images: np.ndarray, columns: int = 8, title: str = "") -> None:
     plt.show()
 
 
+@checked(path=valid_path)
 def save_grid(images: np.ndarray, path: str | os.PathLike, columns: int = 8) -> None:
     """Saves pictures as a grid, in any format that Pillow knows by the file's ending.
 
@@ -74,6 +71,8 @@ def save_grid(images: np.ndarray, path: str | os.PathLike, columns: int = 8) -> 
         OSError: The file cannot be written.
     """
     grid = Image.fromarray(tile(images, columns))
+    if Path(path).suffix.lower() not in Image.registered_extensions():
+        raise ValueError(f"{path} must end like a picture, for instance in .png")
     with files.whole(path) as aside:
         grid.save(aside)
 
@@ -91,6 +90,21 @@ def read_frames(paths: Sequence[Path]) -> list[Image.Image]:
     return frames
 
 
+def film(frames: Any) -> str:
+    """A rule: at least one frame, each of Pillow's or from `tile`, of one size."""
+    picture = array(None, kinds="u"), array(None, 3, kinds="u")
+    try:
+        sizes = {getattr(frame, "size", 0) for frame in frames}
+        fits = all(
+            isinstance(frame, Image.Image) or not all(rule(frame) for rule in picture)
+            for frame in frames
+        )
+    except TypeError:
+        sizes, fits = set(), False
+    return "" if fits and len(sizes) == 1 else "at least one frame, all of one size"
+
+
+@checked(frames=film, path=valid_path, seconds=number(0.1, 10_000))
 def save_film(
     frames: Sequence[np.ndarray | Image.Image],
     path: str | os.PathLike,
@@ -107,17 +121,17 @@ def save_film(
         ValueError: There are no frames.
         OSError: The file cannot be written.
     """
-    if not len(frames):
-        raise ValueError("a film needs at least one frame")
-    film = [f if isinstance(f, Image.Image) else Image.fromarray(f) for f in frames]
-    pace = max(40, round(1000 * seconds / len(film)))  # milliseconds; faster flickers
-    rest = [pace] * (len(film) - 1) + [1500]
+    if Path(path).suffix.lower() != ".gif":
+        raise ValueError(f"{path} must end in .gif")
+    shots = [f if isinstance(f, Image.Image) else Image.fromarray(f) for f in frames]
+    pace = max(40, round(1000 * seconds / len(shots)))  # milliseconds; faster flickers
+    rest = [pace] * (len(shots) - 1) + [1500]
     with files.whole(path) as aside:
-        film[0].save(
+        shots[0].save(
             aside,
             format="GIF",
             save_all=True,
-            append_images=film[1:],
+            append_images=shots[1:],
             duration=rest,
             loop=0,
         )
@@ -162,6 +176,7 @@ def save_figure(figure: Figure, path: str | os.PathLike) -> None:
     plt.close(figure)
 
 
+@checked(counts=shares)
 def plot_wheel(counts: Sequence[int]) -> Figure:
     """Draws how often each of the ten digits was drawn, as a wheel.
 
@@ -171,14 +186,14 @@ def plot_wheel(counts: Sequence[int]) -> Figure:
     Returns:
         The figure. The dashed circle is where ten equal spokes would end.
     """
-    shares = np.asarray(counts) / np.sum(counts)
+    parts = np.asarray(counts) / np.sum(counts)
     angles = np.linspace(0, 2 * np.pi, 10, endpoint=False)
     figure = plt.figure(figsize=(4, 4))
     axes: Any = figure.add_subplot(projection="polar")
-    axes.bar(angles, shares, width=0.5, color=BLUE)
+    axes.bar(angles, parts, width=0.5, color=BLUE)
     circle = np.linspace(0, 2 * np.pi, 200)
     axes.plot(circle, np.full(200, 0.1), "--", color=ORANGE)
-    axes.set_xticks(angles, [f"{digit}\n{s:.0%}" for digit, s in enumerate(shares)])
+    axes.set_xticks(angles, [f"{digit}\n{s:.0%}" for digit, s in enumerate(parts)])
     axes.set_yticks([])
     axes.set_theta_zero_location("N")
     axes.set_theta_direction(-1)

@@ -6,6 +6,7 @@ import numpy as np
 
 from mnistgan import data
 from mnistgan.settings import Settings
+from mnistgan.valid import array, checked
 
 Album = tuple[np.ndarray, np.ndarray | None]
 
@@ -47,6 +48,7 @@ def load_album(
     return data.prepare_all(digits), labels
 
 
+@checked(pictures=array())
 def check_own(pictures: np.ndarray, settings: Settings) -> None:
     """Refuses pictures of yours that are not what the settings say: ValueError."""
     wanted = (settings.pictures, 64, 64, settings.channels)

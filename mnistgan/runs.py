@@ -11,6 +11,8 @@ from pathlib import Path
 
 from mnistgan import files
 from mnistgan.settings import Settings
+from mnistgan.valid import checked
+from mnistgan.valid import path as valid_path
 
 COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake")
 ON_TROUBLE = ("tell", "stop", "back")
@@ -135,6 +137,7 @@ def write_table(path: Path, columns: Sequence[str], rows: list[dict]) -> None:
             writer.writerows(rows)
 
 
+@checked(folder=valid_path)
 def read_diary(folder: str | os.PathLike) -> list[dict]:
     """Reads a run's training diary.
 

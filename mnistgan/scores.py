@@ -9,6 +9,8 @@ from mnistgan.drawing import draw, make_noise
 from mnistgan.judge import Judge, score
 from mnistgan.loading import save_model
 from mnistgan.runs import read_table, write_table
+from mnistgan.valid import checked
+from mnistgan.valid import path as valid_path
 
 COLUMNS = ("step", "minutes", "confident", "frechet", "coverage", "classes")
 SEED = 1  # of the noise that is judged; the preview grids have the run's own
@@ -55,6 +57,7 @@ def judge_run(
     return row
 
 
+@checked(folder=valid_path)
 def read_scores(folder: str | os.PathLike) -> list[dict[str, float]]:
     """Reads the scores of a run: rows with the keys `COLUMNS`, oldest first.
 

@@ -23,6 +23,7 @@ PROJECTS: dict[str, dict[str, Any]] = {
     "asked": {"classes": 10, "hidden": 0},
     "faces": {
         "channels": 3,
+        "hidden": 0,
         "pictures": 10_000,
         "judged": 0,
         "fog": 0.8,

@@ -12,12 +12,14 @@ from tensorflow.keras import layers
 
 from mnistgan.data import prepare_image, to_float
 from mnistgan.models import build_features
+from mnistgan.valid import checked, pictures, whole
 
 TINY = 1e-4  # no pixel is quite certain: the logarithm of 0 has no value
 FINE = 0.03  # nats for one such pixel
 PAPER = -0.95  # tanh of it is the mean of all pixels of the digits
 
 
+@checked(noise_dim=whole(1, 10_000), width=whole(1, 1_000), channels=whole(1, 100))
 def build_encoder(
     noise_dim: int = 32, width: int = 16, channels: int = 1
 ) -> keras.Model:
@@ -155,6 +157,7 @@ def make_vae_step(generator, encoder, generator_optimizer, encoder_optimizer, se
     return tf.function(train_step)
 
 
+@checked(digits=pictures(28, 28, 1), samples=whole(1, 100_000))
 def elbo(
     generator: keras.Model,
     encoder: keras.Model,

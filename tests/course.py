@@ -76,13 +76,14 @@ def mirror_of(cell: nbformat.NotebookNode) -> str | None:
 
 
 def taught_source(name: str) -> str:
-    """The source of a function of the package, without its docstring."""
+    """The source of a function of the package, without docstring and decorators."""
     module, function = name.rsplit(".", 1)
     source = inspect.getsource(getattr(importlib.import_module(module), function))
     node = ast.parse(source).body[0]
     lines = textwrap.dedent(source).splitlines()
     doc = node.body[0]
-    return "\n".join(lines[: doc.lineno - 1] + lines[doc.end_lineno :]).strip()
+    code = lines[node.lineno - 1 : doc.lineno - 1] + lines[doc.end_lineno :]
+    return "\n".join(code).strip()
 
 
 def syntax(source: str) -> str:

@@ -28,7 +28,7 @@ def test_noise_is_standard_normal(generator):
 
 @pytest.mark.parametrize("count, seed", [(0, 0), (-3, 0), (1, -1)])
 def test_impossible_noise_is_named(generator, count, seed):
-    with pytest.raises(ValueError, match=f"count is {count} and seed {seed}"):
+    with pytest.raises(ValueError, match=r"(count|seed) is .*; it must be"):
         make_noise(generator, count, seed)
 
 
@@ -59,9 +59,9 @@ def test_a_walk_keeps_its_ends_and_its_distance_from_zero():
 
 
 def test_impossible_walks_are_named():
-    with pytest.raises(ValueError, match="in 1 steps"):
+    with pytest.raises(ValueError, match="steps is 1"):
         walk(tf.ones(8), tf.zeros(8), 1)
-    with pytest.raises(ValueError, match="shapes must be the same"):
+    with pytest.raises(ValueError, match="must be alike"):
         walk(tf.ones(8), tf.ones(9), 5)
 
 
@@ -113,7 +113,7 @@ def test_a_grid_keeps_its_colours():
     ],
 )
 def test_what_makes_no_grid_is_named(images, columns):
-    with pytest.raises(ValueError, match=r"pictures (must be|in)|0 pictures"):
+    with pytest.raises(ValueError, match=r"it must be|1 or 3 channels"):
         plots.tile(images, columns)
 
 

@@ -1,0 +1,164 @@
+"""What a function may be given: rules that refuse a bad value by name, in a sentence.
+
+@checked(count=whole(1), pictures=pictures(64, 64, 1))
+def judge(pictures, count): ...
+"""
+
+import functools
+import inspect
+import math
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Rule = Callable[[Any], str]  # from a value to what it must be; empty when it is that
+MOST = 2**31 - 1
+
+
+def checked(**rules: Rule) -> Callable:
+    """Makes a function refuse arguments that break a rule: ValueError, by name."""
+
+    def decorate(function: Callable) -> Callable:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def call(*args, **kwargs):
+            for name, value in signature.bind(*args, **kwargs).arguments.items():
+                wanted = rules[name](value) if name in rules else ""
+                if wanted:
+                    raise ValueError(f"{name} is {shown(value)}; it must be {wanted}")
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+def shown(value: Any) -> str:
+    """A value as it is named in an error: short, and arrays by type and shape."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        if value.ndim:
+            kind = getattr(value.dtype, "name", value.dtype)
+            return f"{kind} of shape {tuple(value.shape)}"
+        value = value[()] if isinstance(value, np.ndarray) else value
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def whole(least: int = 0, most: int = MOST) -> Rule:
+    """A whole number from `least` to `most`."""
+    limit = f"of at least {least}" if most == MOST else f"from {least} to {most}"
+
+    def rule(value: Any) -> str:
+        fits = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        return "" if fits and least <= value <= most else f"a whole number {limit}"
+
+    return rule
+
+
+def number(low: float, high: float = math.inf) -> Rule:
+    """A number from `low` to `high`, and neither infinite nor NaN."""
+    limit = f"of at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+
+    def rule(value: Any) -> str:
+        kinds = int, float, np.integer, np.floating
+        fits = isinstance(value, kinds) and not isinstance(value, bool)
+        fits = fits and math.isfinite(value) and low <= value <= high
+        return "" if fits else f"a number {limit}"
+
+    return rule
+
+
+def path(value: Any) -> str:
+    """A path: text, or what `pathlib` makes of it. (This is a rule itself.)"""
+    fits = isinstance(value, (str, os.PathLike)) and str(value)
+    return "" if fits and "\0" not in str(value) else "a path, as text"
+
+
+def text(value: Any) -> str:
+    """Text. (This is a rule itself.)"""
+    return "" if isinstance(value, str) else "text"
+
+
+def optional(rule: Rule) -> Rule:
+    """None, or what another rule lets in."""
+    return lambda value: "" if value is None else rule(value)
+
+
+def array(
+    *sizes: int | None, kinds: str = "biuf", ranks=range(1, 9), least: int = 1
+) -> Rule:
+    """An array of numbers.
+
+    Args:
+        sizes: Its shape without the first axis; None where any size will do, and
+            nothing at all for any shape.
+        ranks: How many axes it may have, if `sizes` does not say.
+        kinds: The kinds of numbers: `b` truth values, `i` and `u` whole ones, `f`
+            others.
+        least: The smallest number of rows.
+    """
+    wanted = "an array of " + ("numbers" if "f" in kinds else "whole numbers")
+    if sizes:
+        inner = ", ".join(str(size or "any") for size in sizes)
+        wanted += f" of shape (count, {inner})"
+        ranks = (len(sizes) + 1,)
+    elif len(ranks) < 8:
+        wanted += f" with {' or '.join(map(str, ranks))} axes"
+    wanted += f", and a count of at least {least}"
+
+    def rule(value: Any) -> str:
+        if not (hasattr(value, "shape") and hasattr(value, "dtype")):
+            return wanted
+        kind = getattr(value.dtype, "as_numpy_dtype", value.dtype)
+        shape = tuple(value.shape)
+        fits = np.dtype(kind).kind in kinds or np.dtype(kind).name == "bfloat16"
+        fits = fits and len(shape) in ranks
+        fits = fits and (shape[0] is None or shape[0] >= least)
+        pairs = zip(sizes, shape[1:], strict=False)
+        return (
+            ""
+            if fits and all(found and n in (None, found) for n, found in pairs)
+            else wanted
+        )
+
+    return rule
+
+
+def pictures(*sizes: int | None, least: int = 1) -> Rule:
+    """Pictures `(count, *sizes)`, uint8."""
+    rule = array(*sizes, kinds="u", least=least)
+    inner = ", ".join(str(size or "any") for size in sizes)
+    wanted = f"pictures, uint8 of shape (count, {inner}), at least {least}"
+
+    def strict(value: Any) -> str:
+        return wanted if rule(value) or value.dtype != np.uint8 else ""
+
+    return strict
+
+
+def shares(value: Any) -> str:
+    """Counts of several kinds, at least one in all. (This is a rule itself.)"""
+    try:
+        counts = np.asarray(value, float)
+    except (TypeError, ValueError):
+        counts = np.zeros(0)
+    fits = counts.ndim == 1 and np.isfinite(counts).all() and (counts >= 0).all()
+    return "" if fits and counts.sum() > 0 else "counts of at least 0, not all of them"
+
+
+def finite(rule: Rule) -> Rule:
+    """What another rule lets in, without infinity and NaN."""
+
+    def strict(value: Any) -> str:
+        wanted = rule(value)
+        if wanted:
+            return wanted
+        known = isinstance(value, np.ndarray) or hasattr(value, "numpy")
+        whole_ones = known and np.asarray(value).dtype.kind in "biu"
+        fits = not known or whole_ones or np.isfinite(np.asarray(value)).all()
+        return "" if fits else "without NaN and infinity"
+
+    return strict

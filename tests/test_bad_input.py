@@ -1,0 +1,298 @@
+"""Bad input gets a sentence that names it, never a traceback from inside TensorFlow.
+
+Every case ends in a right answer, or in a ValueError or OSError that was raised by the
+course itself, and whose words name the argument or the value.
+"""
+
+import dataclasses
+import math
+import os
+import string
+import traceback
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+
+import mnistgan
+from mnistgan import (
+    __main__,
+    asked,
+    data,
+    drawing,
+    explore,
+    faces,
+    judge,
+    latent,
+    layers,
+    measures,
+    models,
+    music,
+    odd,
+    plots,
+    projects,
+    runs,
+    scores,
+    training,
+    vae,
+)
+from mnistgan.settings import Settings, choose_settings
+from mnistgan.valid import shown
+
+PACKAGE = str(Path(mnistgan.__file__).parent)
+QUICK = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+
+GENERATOR = models.build_generator(8, 2)
+ASKED = models.build_generator(8, 2, classes=3)
+ENCODER = vae.build_encoder(8, 2)
+DIGITS = np.zeros((8, 64, 64, 1), np.uint8)
+FACES = np.zeros((70, 64, 64, 3), np.uint8)
+ROWS = np.random.default_rng(0).random((20, 4))
+
+NUMBERS = [-1, 2**70, 1.5, math.nan, -math.inf, "3", None, [1], {}, b"1", 3j]
+ARRAYS = [
+    np.zeros(0),
+    np.zeros((2, 3, 4, 5, 6)),
+    np.full((8, 64, 64, 1), np.nan),
+    np.zeros((8, 64, 64, 7), np.uint8),
+    np.zeros((8, 64, 64, 1), complex),
+    np.array(["a"]),
+    np.array([None]),
+    "pictures",
+    None,
+    7,
+    [[1, 2], [3]],
+]
+PATHS = ["", "a\0b", b"\xff\xfe", 5, None, 1.5, ["a"]]
+FILES = ["/nonexistent/nothing", os.devnull, "/proc/nothing/here", "\udcff.keras"]
+
+FUNCTIONS = {
+    "noise_dim": (lambda x: models.build_generator(noise_dim=x), NUMBERS),
+    "width": (lambda x: models.build_generator(width=x), NUMBERS),
+    "channels": (lambda x: models.build_generator(channels=x), NUMBERS),
+    "classes": (lambda x: models.build_generator(classes=x), NUMBERS),
+    "hidden": (lambda x: models.build_generator(hidden=x), NUMBERS),
+    "detective": (lambda x: models.build_discriminator(width=x), NUMBERS),
+    "fog": (lambda x: models.build_discriminator(fog=x), [*NUMBERS[:2], *NUMBERS[3:]]),
+    "level": (lambda x: layers.Fog(x), [-1, math.nan, "3", None, [1]]),
+    "encoder": (lambda x: vae.build_encoder(x), NUMBERS),
+    "count": (lambda x: drawing.make_noise(GENERATOR, x), NUMBERS),
+    "seed": (lambda x: drawing.make_noise(GENERATOR, 2, x), NUMBERS),
+    "noise": (lambda x: drawing.draw(GENERATOR, x), ARRAYS),
+    "wishes": (
+        lambda x: drawing.draw(ASKED, np.zeros((2, 8), "float32"), x),
+        [-1, 3, 1.5, "3", [1], [1, 2, 3], {}, [0, 7]],
+    ),
+    "steps": (lambda x: drawing.walk(tf.ones(8), tf.ones(8), x), NUMBERS),
+    "start": (lambda x: drawing.walk(x, tf.ones(8), 4), ARRAYS),
+    "tile": (lambda x: plots.tile(x), ARRAYS),
+    "columns": (lambda x: plots.tile(DIGITS, x), NUMBERS),
+    "grid path": (lambda x: plots.save_grid(DIGITS, x), [*PATHS, *FILES]),
+    "film path": (lambda x: plots.save_film([DIGITS[0, ..., 0]], x), [*PATHS, *FILES]),
+    "film": (lambda x: plots.save_film(x, "x.gif"), ARRAYS),
+    "model path": (drawing.load_generator, [*PATHS, *FILES]),
+    "image": (data.prepare_image, [*ARRAYS[:3], *ARRAYS[4:]]),
+    "images": (data.prepare_all, ARRAYS),
+    "to_uint8": (data.to_uint8, [*ARRAYS[3:], DIGITS]),
+    "to_float": (data.to_float, ARRAYS[4:]),
+    "labels": (data.one_hot, [*ARRAYS, np.array([10]), np.array([-1])]),
+    "deck": (lambda x: data.make_dataset(x, 4, 0), [*ARRAYS[:3], *ARRAYS[4:]]),
+    "batch_size": (lambda x: data.make_dataset(DIGITS, x, 0), [*NUMBERS, 0, 9]),
+    "deck seed": (lambda x: data.make_dataset(DIGITS, 4, x), NUMBERS),
+    "split": (
+        data.load_mnist,
+        ["nothing", "train[", "train[:x]", 5, None, "", b"test"],
+    ),
+    "data_dir": (lambda x: data.load_mnist("test[:5]", x), [os.devnull, *PATHS[1:4]]),
+    "frechet": (lambda x: measures.frechet_distance(x, ROWS), ARRAYS),
+    "neighbourhoods": (lambda x: measures.neighbourhoods(x, ROWS), ARRAYS),
+    "nearest": (lambda x: measures.nearest(x, ROWS), ARRAYS),
+    "counts": (measures.kl_from_uniform, [*ARRAYS, [-1, 2], [0, 0]]),
+    "wheel": (plots.plot_wheel, [*ARRAYS, [-1, 2], [0, 0]]),
+    "shrink": (judge.shrink, ARRAYS),
+    "picture": (lambda x: latent.find_noise(GENERATOR, x), ARRAYS),
+    "search": (lambda x: latent.find_noise(GENERATOR, DIGITS[0], x), NUMBERS),
+    "knobs": (lambda x: latent.find_knobs(GENERATOR, x), NUMBERS),
+    "knobs path": (lambda x: latent.load_knobs(x, 8), [*PATHS, *FILES[:1]]),
+    "statistics": (latent.measure, ARRAYS),
+    "own drawing": (latent.prepare_drawing, [*ARRAYS, *PATHS, *FILES]),
+    "pixels": (lambda x: explore.make_painter(GENERATOR, x), NUMBERS),
+    "own picture": (faces.read_picture, [*PATHS, *FILES]),
+    "own folder": (faces.load_folder, [*PATHS, *FILES]),
+    "faces": (faces.load_faces, ["nothing", "train[", 5, None]),
+    "blends": (lambda x: faces.blend_faces(x, 3), [*ARRAYS, FACES[:9]]),
+    "blend count": (lambda x: faces.blend_faces(FACES, x), NUMBERS),
+    "rolls": (music.read_rolls, ARRAYS),
+    "notes": (music.draw_rolls, ARRAYS),
+    "own pictures": (lambda x: projects.check_own(x, Settings()), ARRAYS),
+    "auroc": (lambda x: odd.auroc(x, np.array([0, 1])), [*ARRAYS, np.zeros(3)]),
+    "misfit": (lambda x: odd.misfit(x, DIGITS), ARRAYS),
+    "digit": (lambda x: odd.is_odd(np.arange(10), x, "only"), [*NUMBERS, 10]),
+    "protocol": (lambda x: odd.is_odd(np.arange(10), 3, x), [5, None, "none", ""]),
+    "text": (lambda x: asked.write(ASKED, x), ["12a", "", None, 12, "½", "9" * 999]),
+    "elbo": (lambda x: vae.elbo(GENERATOR, ENCODER, x), ARRAYS),
+    "samples": (
+        lambda x: vae.elbo(GENERATOR, ENCODER, DIGITS[:, :28, :28], x),
+        NUMBERS,
+    ),
+    "diary": (runs.read_diary, PATHS),
+    "scores": (scores.read_scores, PATHS),
+    "trouble": (lambda x: training.train(on_trouble=x), ["pray", 5, None]),
+    "diaries": (lambda x: training.train(diary=x), [["paper"], [5], [None]]),
+}
+CASES = [(name, value) for name, (_, values) in FUNCTIONS.items() for value in values]
+
+
+def assert_refused(call, value=None):
+    """The call fails with a sentence of the course's own."""
+    try:
+        call()
+    except (ValueError, OSError) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        said = str(error)
+        assert frames[-1].filename.startswith(PACKAGE) or isinstance(error, OSError), (
+            f"it comes from {frames[-1].filename}: {said}"
+        )
+        assert "Traceback" not in said and len(said) > 10
+        return said
+    raise AssertionError(f"{shown(value)} was accepted")
+
+
+def test_there_are_enough_cases():
+    assert len(CASES) >= 400
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), CASES, ids=[f"{name}-{shown(value)}" for name, value in CASES]
+)
+def test_a_bad_argument_is_refused_in_a_sentence(name, value, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert_refused(lambda: FUNCTIONS[name][0](value), value)
+    assert not list(tmp_path.iterdir()), "it left something behind"
+
+
+ANYTHING = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.binary(max_size=3),
+    st.lists(st.integers(), max_size=2),
+)
+FIELDS = [field.name for field in dataclasses.fields(Settings)]
+
+
+@QUICK
+@given(st.sampled_from(FIELDS), ANYTHING)
+def test_any_setting_is_right_or_refused_by_name(name, value):
+    try:
+        chosen = choose_settings("quick", **({name: value} if name != "preset" else {}))
+    except (ValueError, OSError) as error:
+        assert name in str(error) or "batch_size" in str(error)
+    else:
+        assert name == "preset" or getattr(chosen, name) == value
+
+
+OPTIONS = [f"--{name.replace('_', '-')}" for name in FIELDS if name != "preset"]
+
+
+@QUICK
+@given(
+    st.sampled_from(["settings", "train", "draw", "judge"]),
+    st.sampled_from([*OPTIONS, "--model", "--count", "--diary", "--nothing"]),
+    st.text(string.printable, max_size=6),
+)
+def test_any_option_of_the_command_line_gives_an_exit_code(command, option, value):
+    """Nothing is trained or drawn: the folder for the runs is a file."""
+    given_ = [command, f"{option}={value}", "--preset=quick"][
+        : 3 if command in "settings train" else 2
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MNISTGAN_RUNS", os.devnull)
+        try:
+            code = __main__.main(given_)
+        except SystemExit as error:
+            code = error.code
+    assert code in (0, 2)
+
+
+NOISE = arrays.arrays(
+    st.sampled_from([np.float32, np.float64, np.int32, np.uint8, np.bool_]),
+    arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=9),
+)
+
+
+@QUICK
+@given(NOISE)
+def test_any_noise_is_drawn_or_refused(noise):
+    fits = noise.ndim == 2 and noise.shape[1] == 8 and len(noise)
+    if fits and np.isfinite(noise).all():
+        drawn = drawing.draw(GENERATOR, noise)
+        assert drawn.shape == (len(noise), 64, 64, 1) and drawn.dtype == np.uint8
+    else:
+        assert_refused(lambda: drawing.draw(GENERATOR, noise), noise)
+
+
+@QUICK
+@given(
+    arrays.arrays(
+        st.sampled_from([np.uint8, np.float32, np.int64]),
+        arrays.array_shapes(min_dims=1, max_dims=5, min_side=0, max_side=4),
+    ),
+    st.integers(-3, 5),
+)
+def test_any_pictures_are_tiled_or_refused(images, columns):
+    fits = (
+        images.dtype == np.uint8
+        and images.ndim == 4
+        and images.shape[3:] in [(1,), (3,)]
+    )
+    if fits and images.size and columns > 0:
+        assert plots.tile(images, columns).dtype == np.uint8
+    else:
+        assert_refused(lambda: plots.tile(images, columns), images)
+
+
+@QUICK
+@given(st.binary(max_size=300), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"GIF89a"]))
+def test_any_bytes_are_a_picture_or_refused(tmp_path_factory, body, magic):
+    path = tmp_path_factory.mktemp("bytes") / "picture"
+    path.write_bytes(magic + body)
+    assert_refused(lambda: drawing.load_generator(path))
+    assert_refused(lambda: latent.prepare_drawing(path))
+    with pytest.raises((OSError, ValueError, SyntaxError)):
+        faces.read_picture(path)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "LAB"])
+def test_pictures_of_every_mode_can_be_copied_from(mode, tmp_path):
+    digit = np.zeros((90, 70), np.uint8)
+    digit[20:70, 30:40] = 255
+    picture = Image.fromarray(digit)
+    if mode == "I;16":
+        picture = Image.fromarray(digit.astype(np.uint16) * 257)
+    elif mode != "LAB":
+        picture = picture.convert(mode)
+    else:
+        picture = Image.merge("LAB", [picture] * 3)
+    picture.save(tmp_path / "digit.tiff")
+    drawn = latent.prepare_drawing(tmp_path / "digit.tiff")
+    assert drawn.shape == (64, 64, 1) and drawn.max() > 200
+
+
+def test_names_that_are_not_utf8_work(tmp_path):
+    folder = tmp_path / "B\udce4r"
+    plots.save_grid(DIGITS, folder / "d\udcff.png")
+    assert Image.open(folder / "d\udcff.png").size == (526, 64)
+    plots.save_film([DIGITS[0, ..., 0]], folder / "f\udcff.gif")
