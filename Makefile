@@ -4,10 +4,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 FIRST := /lab/tree/notebooks/00_pick_a_project.ipynb
 
-.PHONY: help digits test lab explore site clean pins mirrors badges bench robot pictures
+.PHONY: help digits test test-faults audit lab explore site clean pins mirrors badges bench robot pictures
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 digits: $(READY) ## teach a robot to draw digits; the pictures land in runs/digits
 	$(BIN)/python -m mnistgan train
@@ -18,6 +18,12 @@ test: $(READY) chromium ## everything that CI runs: lint, types, tests, every no
 	$(BIN)/mypy
 	rm -rf build/runs
 	MNISTGAN_RUNS="$(CURDIR)/build/runs" MNISTGAN_PRESET=quick $(BIN)/python -m pytest
+
+test-faults: $(READY) ## the long form of the fault tests: 20 kills, 200 flipped bytes
+	FAULTS=10 $(BIN)/python -m pytest -o addopts="" tests/test_faults.py
+
+audit: $(READY) ## are there known holes in what the course installs? (needs a network)
+	$(BIN)/uv tool run pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 lab: $(READY) ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=$(FIRST)

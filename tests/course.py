@@ -86,6 +86,28 @@ def taught_source(name: str) -> str:
     return "\n".join(code).strip()
 
 
+def sentence(node: ast.expr) -> str:
+    """The words of an error message in the code, with … for what it fills in."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(map(sentence, node.values))
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.BinOp):
+        return sentence(node.left) + sentence(node.right)
+    return "…"
+
+
+def error_messages() -> set[str]:
+    """Every message that the package can raise."""
+    messages = set()
+    for path in (ROOT / "mnistgan").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+                words = "".join(map(sentence, node.exc.args[:1]))
+                messages.add(" ".join(words.replace("`", "").split()))
+    return {words for words in messages if re.search(r"[a-z]", words)}
+
+
 def syntax(source: str) -> str:
     """A source's syntax tree as text: layout and comments aside."""
     return ast.dump(ast.parse(source))

@@ -15,6 +15,8 @@ PAGES = [
     course.ROOT / "README.md",
     course.ROOT / "CONTRIBUTING.md",
 ]
+OUTSIDE = ("No module named", "Killed")  # said by Python and by the system
+
 TAUGHT = {
     "mnistgan.data.prepare_image",
     "mnistgan.faces.build_witness",
@@ -232,3 +234,13 @@ def test_a_broken_mirror_is_noticed():
     taught = course.taught_source("mnistgan.data.prepare_image")
     assert course.syntax(taught) != course.syntax(taught.replace("127.5", "128.5"))
     assert course.syntax(taught) == course.syntax(f"# a comment\n{taught}\n")
+
+
+def test_every_error_is_in_the_troubleshooting_page():
+    page = (course.ROOT / "lessons" / "troubleshooting.md").read_text()
+    known = set(re.findall(r"^\| `(.+?)` \|", page, re.M))
+    messages = course.error_messages()
+    assert len(messages) > 70
+    assert not messages - known, "these are missing on the page"
+    outside = {words for words in known - messages if not words.startswith(OUTSIDE)}
+    assert not outside, "no code says this any more"
