@@ -17,7 +17,10 @@ import itertools
 import os
 import time
 
-os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+if __name__ == "__main__":  # one core for a row
+    os.environ |= dict.fromkeys(
+        ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"
+    )
 
 from mnistgan import machine
 
@@ -71,7 +74,15 @@ def head(x, dense):
 
 
 def detective(
-    width=16, fog=0.5, first=16, kernel=8, stride=4, dense=256, spread=False, before=()
+    width=16,
+    fog=0.5,
+    first=16,
+    kernel=8,
+    stride=4,
+    dense=256,
+    spread=False,
+    before=(),
+    **grey,  # one channel and no classes: there is nothing to choose
 ):
     """The discriminator, with more to choose from."""
     x = images = keras.Input((64, 64, 1))
@@ -97,6 +108,7 @@ def artist(
     leaky=False,
     norm=True,
     coins=0,
+    **grey,  # as above; and `mapping` takes the place of `hidden`
 ):
     """The generator, with more to choose from."""
     x = noise = keras.Input((noise_dim,))
@@ -212,7 +224,7 @@ def make_relativistic_step(generator, discriminator, g_adam, d_adam, seed=0):
     g_adam.build(g_weights)
     d_adam.build(d_weights)
 
-    def train_step(images):
+    def train_step(images, labels=None):
         shape = (len(images), generator.input_shape[1])
         noise = tf.random.stateless_normal(shape, (seed, g_adam.iterations.value))
         with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
@@ -240,7 +252,7 @@ def make_penalised_step(generator, discriminator, g_adam, d_adam, seed=0, gamma=
         slopes = tape.gradient(logits, pictures)
         return logits, tf.reduce_mean(tf.reduce_sum(slopes**2, axis=[1, 2, 3]))
 
-    def train_step(images):
+    def train_step(images, labels=None):
         shape = (len(images), generator.input_shape[1])
         noise = tf.random.stateless_normal(shape, (seed, g_adam.iterations.value))
         with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
@@ -291,7 +303,9 @@ def other(**choices):
 def clearing(start, end):
     layer = functools.partial(FadingFog, start, end)
     return {
-        "build_discriminator": lambda width, fog: detective(fog=0.0, before=[layer])
+        "build_discriminator": lambda width, fog, **_: detective(
+            fog=0.0, before=[layer]
+        )
     }
 
 

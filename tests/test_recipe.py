@@ -1,0 +1,32 @@
+"""The rows of lessons/recipe.md can still be run."""
+
+import pytest
+import recipe
+
+from mnistgan import training
+from mnistgan.settings import choose_settings
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "the start",
+        "the textbook, all of it",
+        "fog from 0.5 to 0.2",
+        "pairs",
+        "8 coins",
+        "relativistic, R1 and R2",
+        recipe.GROWING,
+    ],
+)
+def test_a_row_takes_a_step(name, album, monkeypatch):
+    changes, patches = recipe.ROWS[name]
+    for function, replacement in {**recipe.drawn_by(), **patches}.items():
+        monkeypatch.setattr(training, function, replacement)
+    settings = choose_settings("quick", **{**changes, "batch_size": 16})
+    state, step = recipe.begin(settings)
+    d_loss, g_loss, *_ = step(album[:16])
+    assert float(d_loss) > 0 and float(g_loss) == float(g_loss)
+    if name == recipe.GROWING:
+        deck = iter([album[:16]] * 200)
+        assert recipe.growing.grow(settings, state, 0.1, deck) >= 2
