@@ -1,6 +1,6 @@
 """Twenty visitors at once on the website: how long does each wait?
 
-    python tests/load_site.py [--visitors 20] [--seconds 20]
+    python tests/load_site.py [--visitors 20] [--seconds 20] [--leave 0.1]
 
 Starts the site and speaks to it as a browser does, over its websocket. Each visitor
 opens the page, then moves a slide bar again and again, on average half a second after
@@ -78,8 +78,8 @@ async def answer(page):
             return sliders, errors
 
 
-async def visit(port, until, waits, errors):
-    """One visitor: opens the page, then moves its first slide bar until it is time."""
+async def open_page(port, errors):
+    """Opens the page as a browser does; returns it, and its sliders' ids."""
     address = f"ws://127.0.0.1:{port}/_stcore/stream"
     page = await websocket_connect(address, max_message_size=2**27)
     hello = BackMsg()
@@ -87,6 +87,16 @@ async def visit(port, until, waits, errors):
     await page.write_message(hello.SerializeToString(), binary=True)
     sliders, seen = await answer(page)
     errors += seen
+    return page, sliders
+
+
+async def visit(port, until, leave, waits, errors):
+    """One visitor: opens the page, then moves its first slide bar until it is time.
+
+    After some of the moves the visitor is gone before the answer comes, and opens the
+    page anew.
+    """
+    page, sliders = await open_page(port, errors)
     while time.monotonic() < until:
         await asyncio.sleep(random.uniform(0.2, 0.8))
         move = BackMsg()
@@ -95,17 +105,22 @@ async def visit(port, until, waits, errors):
         state.double_array_value.data.append(round(random.uniform(-3, 3), 1))
         start = time.monotonic()
         await page.write_message(move.SerializeToString(), binary=True)
+        if random.random() < leave:
+            page.close()
+            page, sliders = await open_page(port, errors)
+            continue
         _, seen = await answer(page)
         waits.append(time.monotonic() - start)
         errors += seen
     page.close()
 
 
-async def crowd(port, visitors, seconds):
+async def crowd(port, visitors, seconds, leave=0.0):
     """All visitors at once. Returns their waits, in seconds, and all errors."""
     waits, errors = [], []
     until = time.monotonic() + seconds
-    await asyncio.gather(*(visit(port, until, waits, errors) for _ in range(visitors)))
+    visits = (visit(port, until, leave, waits, errors) for _ in range(visitors))
+    await asyncio.gather(*visits)
     return waits, errors
 
 
@@ -113,13 +128,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--visitors", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--leave", type=float, default=0.0, help="share of moves")
     options = parser.parse_args()
     port = free_port()
     server = start_site(port)
     try:
         asyncio.run(crowd(port, 2, 3))  # wakes the robot up
         before = memory(server.pid)
-        waits, errors = asyncio.run(crowd(port, options.visitors, options.seconds))
+        waits, errors = asyncio.run(
+            crowd(port, options.visitors, options.seconds, options.leave)
+        )
         after = memory(server.pid)
     finally:
         server.terminate()

@@ -120,7 +120,7 @@ def test_a_crowd_does_not_wait_long(runs):
     server = start_site(port, MNISTGAN_RUNS=str(runs))
     try:
         asyncio.run(crowd(port, visitors=1, seconds=0))  # wakes the robot up
-        waits, errors = asyncio.run(crowd(port, visitors=8, seconds=6))
+        waits, errors = asyncio.run(crowd(port, visitors=8, seconds=6, leave=0.1))
     finally:
         server.terminate()
         server.wait(timeout=30)
