@@ -15,7 +15,7 @@ from mnistgan import machine
 
 tf = machine.load_tensorflow()
 
-from mnistgan import faces, latent, plots  # noqa: E402
+from mnistgan import faces, latent, plots, witness  # noqa: E402
 from mnistgan.drawing import draw, load_generator, make_noise, walk  # noqa: E402
 from mnistgan.settings import runs_folder  # noqa: E402
 
@@ -72,10 +72,10 @@ def table(sets):
     album, named = faces.load_faces("train")
     unseen, _ = faces.load_faces("test")
     tf.keras.utils.set_random_seed(0)
-    witness = faces.build_witness()
-    faces.train_witness(witness, album, named)
+    eyes = witness.build_witness()
+    witness.train_witness(eyes, album, named)
     for title, pictures in sets.items():
-        row = faces.score(witness, pictures, unseen)
+        row = witness.score(eyes, pictures, unseen)
         print(f"{title:10}", *(f"{name} {value:.3f}" for name, value in row.items()))
 
 

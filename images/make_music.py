@@ -17,7 +17,7 @@ machine.load_tensorflow()
 
 from tensorflow import keras  # noqa: E402
 
-from mnistgan import melody, music, plots  # noqa: E402
+from mnistgan import chorales, melody, music, plots  # noqa: E402
 from mnistgan.drawing import draw, load_generator, make_noise  # noqa: E402
 from mnistgan.settings import runs_folder  # noqa: E402
 
@@ -58,7 +58,7 @@ def rolls(rows):
 
 
 if __name__ == "__main__":
-    album, held_out = music.load_notes("train"), music.load_notes("test")
+    album, held_out = chorales.load_notes("train"), chorales.load_notes("test")
     figure, axes = plt.subplots(figsize=(9, 3.2), layout="constrained")
     one_roll(axes, held_out[PIECE])
     plots.save_figure(figure, HERE / "music.png")
@@ -69,13 +69,13 @@ if __name__ == "__main__":
     singer = melody.build_singer()
     melody.teach(singer, album)
     sung = melody.compose(singer, len(held_out), temperature=0.9)
-    pairs = {"Bach": music.draw_rolls(held_out), "The artist (GAN)": drawn}
-    pairs["The singer (autoregressive)"] = music.draw_rolls(sung)
+    pairs = {"Bach": chorales.draw_rolls(held_out), "The artist (GAN)": drawn}
+    pairs["The singer (autoregressive)"] = chorales.draw_rolls(sung)
     rolls({name: images[:4] for name, images in pairs.items()})
 
     known = {
         "Bach": held_out,
-        "artist": music.read_rolls(drawn),
+        "artist": chorales.read_rolls(drawn),
         "singer": sung,
         "shuffled": music.shuffle_bars(held_out),
         "repeated": music.repeat_chord(held_out),
@@ -87,5 +87,5 @@ if __name__ == "__main__":
     going_on = np.mean(melody.to_choices(held_out) == 0)
     print(f"everything goes on as before: {going_on:.0%} of the choices")
     for moved in (False, True):
-        white = music.in_scale(music.load_notes("train", white_keys=moved))
+        white = music.in_scale(chorales.load_notes("train", white_keys=moved))
         print(f"white keys, {'moved' if moved else 'as written'}: {white:.0%}")

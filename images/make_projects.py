@@ -15,7 +15,7 @@ from matplotlib import pyplot as plt  # noqa: E402
 from PIL import Image  # noqa: E402
 from tensorflow import keras  # noqa: E402
 
-from mnistgan import asked, data, latent, music, odd, plots  # noqa: E402
+from mnistgan import asked, chorales, data, latent, odd, plots  # noqa: E402
 from mnistgan.drawing import (  # noqa: E402
     PRETRAINED,
     draw,
@@ -75,7 +75,7 @@ def gallery(odd_strip):
     knob = latent.find_knobs(digits).directions[0]
     faces, songs = load("faces"), load("music")
     rolls = draw(songs, make_noise(songs, 12))
-    rolls = music.draw_rolls(music.read_rolls(rolls))
+    rolls = chorales.draw_rolls(chorales.read_rolls(rolls))
     strips = {
         "handwritten digits": draw(digits, make_noise(digits, 12)),
         "latent space explorer: one digit, one knob": draw(

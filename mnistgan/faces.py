@@ -1,29 +1,25 @@
-"""Cartoon faces: an album that the course draws itself, and a witness who describes it.
+"""Cartoon faces: an album that the course draws itself.
 
 The faces are put together from parts of the style "Adventurer" by Lisa Wischofsky
-(CC BY 4.0), as DiceBear offers them. A folder of your own pictures does as well.
+(CC BY 4.0), as DiceBear offers them. `mnistgan.witness` looks at
+them; `mnistgan.folder` reads pictures of your own.
 """
 
 import io
 import itertools
 import json
 import os
-import warnings
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 import tensorflow_datasets as tfds
-from PIL import Image, ImageOps
-from tensorflow import keras
-from tensorflow.keras import layers
+from PIL import Image
 from tqdm.auto import tqdm
 
-from mnistgan import fetch, measures
-from mnistgan.models import build_features
+from mnistgan import fetch
 from mnistgan.valid import checked, optional, text, whole
 from mnistgan.valid import path as valid_path
 from mnistgan.valid import pictures as valid_pictures
@@ -56,8 +52,6 @@ LOOK: dict[str, Any] = {
     # A larger head, on white: the artist's tanh ends there, so that paper stays clean.
     **{"size": 64, "scale": 1.3, "backgroundColor": ["#ffffff"]},
 }
-MOST_PIXELS = 25_000_000
-SURE = 0.95  # an answer counts as sure when the witness is at least this confident
 
 
 @cache
@@ -186,170 +180,6 @@ def load_faces(
     root = prepare_faces(data_dir)
     faces = fetch.load_set(f"{NAME}:{VERSION}", split, root)
     return faces.pop("image"), faces
-
-
-@checked(path=valid_path)
-def read_picture(path: str | os.PathLike) -> np.ndarray:
-    """Reads a picture of any size and mode, and makes it a small square in colour.
-
-    It is turned upright (EXIF) and laid on white paper where it is see-through; of an
-    animation it is the first frame. The largest square in its middle is kept.
-
-    Args:
-        path: A file of any format that Pillow reads.
-
-    Returns:
-        `(64, 64, 3)`, uint8, in [0, 255].
-
-    Raises:
-        OSError: There is no such file, or it is no picture.
-        ValueError: It has more than 25 million pixels, or pixels of floating point.
-    """
-    with warnings.catch_warnings(), open(path, "rb") as file:
-        warnings.simplefilter("ignore")  # about sizes that are refused below, anyway
-        picture: Image.Image = Image.open(file)
-        if picture.width * picture.height > MOST_PIXELS:
-            raise ValueError(f"{picture.width}×{picture.height} pixels are too many")
-        if picture.mode == "F":
-            raise ValueError("its pixels are numbers without a fixed black and white")
-        picture = ImageOps.exif_transpose(picture)
-        if picture.mode.startswith("I"):  # 16 bits a pixel
-            grey = np.clip(np.array(picture) / 257, 0, 255)
-            picture = Image.fromarray(np.uint8(np.round(grey)))
-        picture = picture.convert("RGBA")
-    paper = Image.new("RGBA", picture.size, "white")
-    flat = Image.alpha_composite(paper, picture).convert("RGB")
-    return np.array(ImageOps.fit(flat, (64, 64)))
-
-
-@checked(folder=valid_path, least=whole(1))
-def load_folder(folder: str | os.PathLike, least: int = 100) -> np.ndarray:
-    """Loads all pictures of a folder of your own, and those of the folders in it.
-
-    Files that cannot be used are left out, and named in a printed sentence.
-
-    Args:
-        folder: Where your pictures are. Hidden files are not looked at.
-        least: How many pictures it takes.
-
-    Returns:
-        `(count, 64, 64, 3)`, uint8, in [0, 255], in the order of the files' names; see
-        `read_picture`.
-
-    Raises:
-        OSError: There is no such folder.
-        ValueError: There are fewer than `least` pictures.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"there is no folder {folder}; make it, and put your pictures in"
-        )
-    names = sorted(path.relative_to(folder) for path in folder.rglob("*"))
-    shown = [name for name in names if not any(part[0] == "." for part in name.parts)]
-    seen = [name for name in shown if (folder / name).is_file()]
-    pictures, bad = [], []
-    for name in tqdm(seen, "Reading pictures", unit="file", mininterval=1):
-        try:
-            pictures.append(read_picture(folder / name))
-        except Exception as error:  # a damaged file can fail anywhere inside Pillow
-            bad.append(f"{name} ({error})")
-    if bad:
-        more = f"; and {len(bad) - 10} more" * (len(bad) > 10)
-        print(f"Left out {len(bad)} of {len(seen)} files: {'; '.join(bad[:10])}{more}.")
-    if len(pictures) < least:
-        raise ValueError(
-            f"{folder} has {len(pictures)} pictures that can be used; it takes "
-            f"at least {least}: add some"
-        )
-    return np.stack(pictures)
-
-
-def build_witness() -> keras.Model:
-    """Builds the witness: face in, an answer to every question about it out.
-
-    Returns:
-        A model from pictures `(batch, 64, 64, 3)`, uint8, in [0, 255], to a dictionary:
-        features `(batch, 256)` as `"features"`, and for each question of `ANSWERS` the
-        logits of its answers, `(batch, answers)`, float32.
-    """
-    images = keras.Input((64, 64, 3), dtype="uint8")
-    eyes = build_features(16, fog=0.0, channels=3)
-    features = eyes(layers.Rescaling(1 / 127.5, offset=-1.0)(images))
-    logits = {
-        question: layers.Dense(len(answers), name=question)(features)
-        for question, answers in ANSWERS.items()
-    }
-    return keras.Model(images, {"features": features, **logits}, name="witness")
-
-
-@checked(pictures=valid_pictures(64, 64, 3), epochs=whole(1, 10_000), seed=whole())
-def train_witness(
-    witness: keras.Model,
-    pictures: np.ndarray,
-    named: dict[str, np.ndarray],
-    epochs: int = 4,
-    seed: int = 0,
-) -> None:
-    """Teaches a witness with faces of which we know what they are made of.
-
-    Args:
-        witness: From `build_witness`. It is changed.
-        pictures: `(count, 64, 64, 3)`, uint8, from `load_faces`.
-        named: What they are made of, from there, too.
-        epochs: Rounds through the pictures; 4 of 10,000 take 20 seconds of a processor.
-        seed: Starts the order of the pictures.
-    """
-    keras.utils.set_random_seed(seed)
-    steps = epochs * -(-len(pictures) // 64)
-    witness.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(3e-3, steps)),
-        {q: keras.losses.SparseCategoricalCrossentropy(True) for q in ANSWERS},
-        jit_compile=False,  # on a CPU, XLA's convolutions are slower than oneDNN's
-    )
-    with tqdm(total=steps, desc="Teaching the witness", mininterval=1) as bar:
-        tell = keras.callbacks.LambdaCallback(
-            on_train_batch_end=lambda batch, logs: bar.update()
-        )
-        witness.fit(pictures, named, 64, epochs, verbose=0, callbacks=[tell])
-
-
-def ask(witness: keras.Model, pictures: np.ndarray) -> dict[str, np.ndarray]:
-    """Lets the witness look at pictures `(count, 64, 64, 3)`, uint8.
-
-    Returns:
-        `"features"`, `(count, 256)`, and for each question the probabilities of its
-        answers, `(count, answers)`, float32.
-    """
-    starts = range(0, len(pictures), 1000)
-    parts = [witness(pictures[i : i + 1000], training=False) for i in starts]
-    seen = {name: tf.concat([part[name] for part in parts], 0) for name in parts[0]}
-    sure = {name: tf.nn.softmax(seen[name]) for name in ANSWERS}
-    return {name: x.numpy() for name, x in {**seen, **sure}.items()}
-
-
-def score(witness, pictures: np.ndarray, real: np.ndarray) -> dict[str, float]:
-    """Compares pictures with real faces, by what the witness sees in them.
-
-    Args:
-        witness: From `train_witness`.
-        pictures: `(count, 64, 64, 3)`, uint8, more than 5.
-        real: As many faces that the witness was not trained on.
-
-    Returns:
-        `sure`: the share of answers that the witness is at least 95% sure of;
-        `frechet`, and `precision`, `recall`, `density` and `coverage`: see
-        `mnistgan.measures`, on the witness's features.
-
-    Raises:
-        ValueError: There are too few pictures.
-    """
-    seen, known = ask(witness, pictures), ask(witness, real)["features"]
-    return {
-        "sure": float(np.mean([seen[q].max(1) >= SURE for q in ANSWERS])),
-        "frechet": measures.frechet_distance(known, seen["features"]),
-        **measures.neighbourhoods(known, seen["features"]),
-    }
 
 
 @checked(

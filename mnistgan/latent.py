@@ -15,6 +15,7 @@ from tqdm.auto import trange
 from mnistgan import files
 from mnistgan.data import to_float
 from mnistgan.drawing import PRETRAINED, classes, draw, make_noise, noise_dim, wishes
+from mnistgan.folder import open_flat
 from mnistgan.models import told
 from mnistgan.settings import runs_folder
 from mnistgan.valid import array, checked, pictures, whole
@@ -221,14 +222,7 @@ def prepare_drawing(source: str | os.PathLike | bytes | np.ndarray) -> np.ndarra
             picture = Image.fromarray(source)
         else:
             raw = source if isinstance(source, bytes) else Path(source).read_bytes()
-            picture = Image.open(io.BytesIO(raw))
-            if picture.width * picture.height > 25_000_000:
-                raise ValueError(f"{picture.width}×{picture.height} is too large")
-            if picture.mode.startswith("I"):  # 16 bits a pixel
-                picture = Image.fromarray(np.uint8(np.array(picture) // 257))
-            picture = ImageOps.exif_transpose(picture).convert("RGBA")
-            paper = Image.new("RGBA", picture.size, "white")
-            picture = Image.alpha_composite(paper, picture)
+            picture = open_flat(io.BytesIO(raw))
     except (ValueError, TypeError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"this picture cannot be used: {error}") from error
     except OSError as error:

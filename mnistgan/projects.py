@@ -40,9 +40,9 @@ def load_album(
 
         return faces.load_faces(some, data_dir)[0], None
     if settings.project == "music":
-        from mnistgan import music
+        from mnistgan import chorales
 
-        return music.load_rolls(some, data_dir), None
+        return chorales.load_rolls(some, data_dir), None
     digits, names = data.load_mnist(some, data_dir)
     labels = data.one_hot(names) if settings.classes else None
     return data.prepare_all(digits), labels

@@ -23,16 +23,17 @@ import mnistgan
 from mnistgan import (
     __main__,
     asked,
+    chorales,
     data,
     drawing,
     explore,
     faces,
+    folder,
     judge,
     latent,
     layers,
     measures,
     models,
-    music,
     odd,
     plots,
     projects,
@@ -127,13 +128,13 @@ FUNCTIONS = {
     "statistics": (latent.measure, ARRAYS),
     "own drawing": (latent.prepare_drawing, [*ARRAYS, *PATHS, *FILES]),
     "pixels": (lambda x: explore.make_painter(GENERATOR, x), NUMBERS),
-    "own picture": (faces.read_picture, [*PATHS, *FILES]),
-    "own folder": (faces.load_folder, [*PATHS, *FILES]),
+    "own picture": (folder.read_picture, [*PATHS, *FILES]),
+    "own folder": (folder.load_folder, [*PATHS, *FILES]),
     "faces": (faces.load_faces, ["nothing", "train[", 5, None]),
     "blends": (lambda x: faces.blend_faces(x, 3), [*ARRAYS, FACES[:9]]),
     "blend count": (lambda x: faces.blend_faces(FACES, x), NUMBERS),
-    "rolls": (music.read_rolls, ARRAYS),
-    "notes": (music.draw_rolls, ARRAYS),
+    "rolls": (chorales.read_rolls, ARRAYS),
+    "notes": (chorales.draw_rolls, ARRAYS),
     "own pictures": (lambda x: projects.check_own(x, Settings()), ARRAYS),
     "auroc": (lambda x: odd.auroc(x, np.array([0, 1])), [*ARRAYS, np.zeros(3)]),
     "misfit": (lambda x: odd.misfit(x, DIGITS), ARRAYS),
@@ -272,7 +273,7 @@ def test_any_bytes_are_a_picture_or_refused(tmp_path_factory, body, magic):
     assert_refused(lambda: drawing.load_generator(path))
     assert_refused(lambda: latent.prepare_drawing(path))
     with pytest.raises((OSError, ValueError, SyntaxError)):
-        faces.read_picture(path)
+        folder.read_picture(path)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "LAB"])

@@ -19,10 +19,10 @@ OUTSIDE = ("No module named", "Killed")  # said by Python and by the system
 
 TAUGHT = {
     "mnistgan.data.prepare_image",
-    "mnistgan.faces.build_witness",
+    "mnistgan.witness.build_witness",
     "mnistgan.judge.build_judge",
     "mnistgan.melody.build_singer",
-    "mnistgan.music.draw_rolls",
+    "mnistgan.chorales.draw_rolls",
     "mnistgan.odd.surprise",
     "mnistgan.vae.kl_to_noise",
     "mnistgan.vae.log_likelihood",

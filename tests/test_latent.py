@@ -143,7 +143,7 @@ def test_what_is_no_picture_is_refused(raw):
 def test_an_empty_or_a_giant_picture_is_refused(tmp_path):
     with pytest.raises(ValueError, match="empty"):
         latent.prepare_drawing(png(Image.new("L", (50, 50), "white")))
-    with pytest.raises(ValueError, match="6000×6000 is too large"):
+    with pytest.raises(ValueError, match="6000×6000 pixels are too many"):
         latent.prepare_drawing(png(Image.new("1", (6000, 6000))))
     with pytest.raises(FileNotFoundError):
         latent.prepare_drawing(tmp_path / "nothing.png")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
-from mnistgan import melody, music
+from mnistgan import chorales, melody, music
 
 CHORD = (72, 67, 64, 48)  # C major, from the soprano down
 
@@ -27,15 +27,15 @@ def tunes():
 
 
 def test_a_roll_shows_time_to_the_right_and_high_notes_on_top():
-    roll = music.draw_rolls(piece(CHORD))
+    roll = chorales.draw_rolls(piece(CHORD))
     assert roll.shape == (1, 64, 64, 1) and roll.dtype == np.uint8
     assert np.array_equal(np.flatnonzero(roll[0, :, 1, 0]), [17, 22, 25, 41])
-    assert list(roll[0, 17, :5, 0]) == [music.NOTE] * 4 + [music.AGAIN]
-    assert not music.draw_rolls(np.zeros((1, 64, 4), np.int16)).any()
+    assert list(roll[0, 17, :5, 0]) == [chorales.NOTE] * 4 + [chorales.AGAIN]
+    assert not chorales.draw_rolls(np.zeros((1, 64, 4), np.int16)).any()
 
 
 def test_rolls_are_read_back(tunes):
-    assert np.array_equal(music.read_rolls(music.draw_rolls(tunes)), tunes)
+    assert np.array_equal(chorales.read_rolls(chorales.draw_rolls(tunes)), tunes)
 
 
 @pytest.mark.parametrize(
@@ -43,34 +43,34 @@ def test_rolls_are_read_back(tunes):
 )
 def test_two_voices_may_share_a_pitch(chord):
     notes = piece(chord)
-    assert np.array_equal(music.read_rolls(music.draw_rolls(notes)), notes)
+    assert np.array_equal(chorales.read_rolls(chorales.draw_rolls(notes)), notes)
 
 
 def test_smudges_are_not_notes():
-    roll = music.draw_rolls(piece(CHORD))
+    roll = chorales.draw_rolls(piece(CHORD))
     smudged = np.maximum(roll, np.roll(roll, 1, axis=1) // 2)
-    smudged = np.maximum(smudged, music.DARK - 1)
-    assert np.array_equal(music.read_rolls(smudged), piece(CHORD))
+    smudged = np.maximum(smudged, chorales.DARK - 1)
+    assert np.array_equal(chorales.read_rolls(smudged), piece(CHORD))
 
 
 def test_an_empty_roll_is_silence():
-    assert not music.read_rolls(np.zeros((2, 64, 64, 1), np.uint8)).any()
+    assert not chorales.read_rolls(np.zeros((2, 64, 64, 1), np.uint8)).any()
 
 
 def test_the_way_to_the_white_keys():
     scale = np.array([62, 64, 66, 67, 69, 71, 73, 74])  # D major
-    assert music.to_white_keys(scale) == music.to_white_keys(-scale) == -2
-    assert music.to_white_keys(scale - 2) == 0
-    assert music.to_white_keys(scale + 7) == 3
+    assert chorales.to_white_keys(scale) == chorales.to_white_keys(-scale) == -2
+    assert chorales.to_white_keys(scale - 2) == 0
+    assert chorales.to_white_keys(scale + 7) == 3
 
 
 def test_pieces_are_four_whole_bars():
     notes = np.arange(1, 85, dtype=np.int16)[:, None] * [1, -1, 1, 1]
-    pieces = music.cut(notes, [0, 4, 20, 36, 52, 68])  # a pick-up, then five bars
+    pieces = chorales.cut(notes, [0, 4, 20, 36, 52, 68])  # a pick-up, then five bars
     assert pieces.shape == (2, 64, 4)
     assert np.array_equal(pieces[:, 0, 0], [5, 21])
     assert (pieces[:, 0] > 0).all() and (pieces[:, 1:, 1] < 0).all()
-    assert music.cut(notes, [0, 4, 20, 36, 68]).shape == (0, 64, 4)
+    assert chorales.cut(notes, [0, 4, 20, 36, 68]).shape == (0, 64, 4)
 
 
 def small_score(pitch, title="A tune"):
@@ -97,7 +97,7 @@ def small_score(pitch, title="A tune"):
 
 def test_a_score_is_written_down():
     pytest.importorskip("music21")
-    notes, bars = music.read_score(small_score(60))
+    notes, bars = chorales.read_score(small_score(60))
     assert bars == [0, 4, 20, 36, 52] and notes.shape == (68, 4)
     assert list(notes[:9, 0]) == [72, -72, -72, -72, -72, -72, -72, -72, 73]
     assert list(notes[-12:, 3]) == [
@@ -112,7 +112,7 @@ def test_a_score_is_written_down():
 
 def test_other_scores_are_left_out():
     stream = pytest.importorskip("music21.stream")
-    assert music.read_score(stream.Score()) is None
+    assert chorales.read_score(stream.Score()) is None
 
 
 class FewChorales(list):
@@ -120,19 +120,19 @@ class FewChorales(list):
 
 
 def test_chorales_are_read_once_and_whole_tunes_held_out(tmp_path, monkeypatch):
-    chorales = pytest.importorskip("music21.corpus.chorales")
+    corpus = pytest.importorskip("music21.corpus.chorales")
     few = FewChorales(small_score(60 + i, f"Tune {i}") for i in range(9))
     few.append(small_score(60, "The same again"))
-    monkeypatch.setattr(chorales, "Iterator", lambda: few)
-    train = music.load_notes("train", tmp_path)
-    monkeypatch.delattr(chorales, "Iterator")  # not needed any more
-    test = music.load_notes("test", tmp_path)
+    monkeypatch.setattr(corpus, "Iterator", lambda: few)
+    train = chorales.load_notes("train", tmp_path)
+    monkeypatch.delattr(corpus, "Iterator")  # not needed any more
+    test = chorales.load_notes("test", tmp_path)
     assert train.shape == (7, 64, 4) and test.shape == (2, 64, 4)
     assert len({p.tobytes() for p in np.abs(np.concatenate([train, test]))}) < 9
-    as_bach = music.load_notes("train", tmp_path, white_keys=False)
+    as_bach = chorales.load_notes("train", tmp_path, white_keys=False)
     assert len({p.tobytes() for p in as_bach}) == 7
-    rolls = music.load_rolls("train[:3]", tmp_path)
-    assert np.array_equal(rolls, music.draw_rolls(train[:3]))
+    rolls = chorales.load_rolls("train[:3]", tmp_path)
+    assert np.array_equal(rolls, chorales.draw_rolls(train[:3]))
     assert [p.name for p in tmp_path.iterdir()] == ["chorale_rolls"]
 
 
@@ -142,7 +142,7 @@ def test_what_is_missing_is_named_with_its_remedy(monkeypatch):
 
     monkeypatch.setattr(importlib, "import_module", refuse)
     with pytest.raises(ImportError, match=r"pip install -e '\.\[music\]'"):
-        music.extra("music21")
+        chorales.extra("music21")
 
 
 def test_midi_has_every_note():
@@ -255,7 +255,7 @@ def test_it_sings_what_it_foresees(tunes):
     keras.utils.set_random_seed(0)
     singer = melody.build_singer(16)
     sung = melody.compose(singer, 3, temperature=1e-4)
-    assert sung.shape == (3, 64, 4) and np.abs(sung).max() <= music.HIGHEST
+    assert sung.shape == (3, 64, 4) and np.abs(sung).max() <= chorales.HIGHEST
     logits = singer(melody.inputs(sung), training=False).numpy()
     chosen = melody.to_choices(sung)
     paid = np.take_along_axis(logits, chosen[..., None], -1)[..., 0]
