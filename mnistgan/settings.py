@@ -16,7 +16,7 @@ PRESETS = {
 
 RATES = ("generator_learning_rate", "discriminator_learning_rate")
 
-# What is drawn, and what differs from drawing digits.
+# What is drawn, and what differs from drawing digits; in braces, for each preset.
 PROJECTS: dict[str, dict[str, Any]] = {
     "digits": {},
     "vae": {"hidden": 0, **dict.fromkeys(RATES, 3e-3)},
@@ -26,6 +26,7 @@ PROJECTS: dict[str, dict[str, Any]] = {
         "hidden": 0,
         "pictures": 10_000,
         "judged": 0,
+        "epochs": {"quick": 12, "laptop": 24, "full": 36},
         "fog": 0.8,
         "discriminator_learning_rate": 4e-4,
     },
@@ -204,7 +205,9 @@ def choose_settings(
     values |= PRESETS[name] | {"preset": name, "project": project}
     own = PROJECTS.get(project, {})
     values["epochs"] *= 60_000 // own.get("pictures", 60_000)  # as many steps as digits
-    return Settings(**{**values, **own, **changes})
+    for key, value in own.items():
+        values[key] = value[name] if isinstance(value, dict) else value
+    return Settings(**{**values, **changes})
 
 
 def runs_folder() -> Path:

@@ -52,7 +52,7 @@ def test_faces_become_a_data_set(few):
     assert len(np.unique(rows, axis=0)) == 64
     some, _ = faces.load_faces("train[:10]", few)
     assert np.array_equal(some, pictures[:10])
-    info = tfds.builder("cartoon_faces:1.0.0", data_dir=few).info
+    info = tfds.builder(f"cartoon_faces:{faces.VERSION}", data_dir=few).info
     told = info.description + info.homepage + info.citation
     assert "Lisa Wischofsky" in told and "CC BY 4.0" in told and faces.SOURCE in told
 

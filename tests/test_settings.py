@@ -167,3 +167,9 @@ def test_a_file_in_the_way_gets_one_sentence(tmp_path, capsys):
     arguments = [f"--model={tmp_path / 'robot.keras'}", f"--out={tmp_path}/wall/x.png"]
     assert main(["draw", *arguments]) == 2
     assert str(tmp_path / "wall") in capsys.readouterr().err
+
+
+def test_a_project_may_have_its_own_epochs_for_each_preset():
+    epochs = [settings.choose_settings(preset, "faces").epochs for preset in PRESETS]
+    assert epochs == sorted(epochs) and len(set(epochs)) == 3
+    assert settings.choose_settings("quick", "faces", epochs=5).epochs == 5
