@@ -68,20 +68,11 @@ bench: $(READY) ## how fast is the step, how good the drawings, beside others? (
 	$(BIN)/python tests/costs.py
 	$(BIN)/python tests/peers.py
 
-define SQUEEZE
-import sys, zipfile
-old, new = zipfile.ZipFile(sys.argv[1]), zipfile.ZipFile(sys.argv[2], "w", 8)
-for name in old.namelist():
-    new.writestr(name, old.read(name))
-new.close()
-endef
-export SQUEEZE
-
 robot: $(READY) ## train the robot that comes with the course again, and judge it
 	rm -rf runs/pretrained
 	$(BIN)/python -m mnistgan train --preset full --seed 0 --out runs/pretrained
-	$(BIN)/python -c "$$SQUEEZE" runs/pretrained/generator.keras \
-	  mnistgan/pretrained/digits.keras
+	$(BIN)/python -c "from mnistgan import loading; loading.pack( \
+	  'runs/pretrained/generator.keras', 'mnistgan/pretrained/digits.keras')"
 	cp runs/pretrained/settings.json mnistgan/pretrained/digits.settings.json
 	$(BIN)/python -m mnistgan judge --model mnistgan/pretrained/digits.keras \
 	  --json mnistgan/pretrained/digits.json

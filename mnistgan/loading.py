@@ -97,6 +97,32 @@ def load_model(path: str | os.PathLike) -> keras.Model:
         raise ValueError(f"{path} is not a readable .keras model: {error}") from error
 
 
+def pack(model: str | os.PathLike, packed: str | os.PathLike) -> None:
+    """Copies a model file for shipping: smaller, and readable by older Keras as well.
+
+    Newer versions write down options that older ones do not know, even where they are
+    not used. These are left out.
+    """
+    with files.whole(packed) as aside, zipfile.ZipFile(model) as old:
+        with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as new:
+            for name in old.namelist():
+                raw = old.read(name)
+                if name == "config.json":
+                    raw = json.dumps(without_unused(json.loads(raw))).encode()
+                new.writestr(name, raw)
+
+
+def without_unused(config: Any) -> Any:
+    """A model's description without the options of newer Keras that are not used."""
+    if isinstance(config, dict):
+        return {
+            key: without_unused(value)
+            for key, value in config.items()
+            if not (key == "quantization_config" and value is None)
+        }
+    return [without_unused(x) for x in config] if isinstance(config, list) else config
+
+
 def save_model(model: keras.Model, path: str | os.PathLike) -> None:
     """Writes a model as a `.keras` file, whole or not at all, and notes its checksum.
 

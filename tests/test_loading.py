@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from mnistgan import loading
-from mnistgan.drawing import load_generator
+from mnistgan.drawing import PRETRAINED, load_generator
 from mnistgan.models import build_discriminator, build_generator
 
 
@@ -117,6 +117,15 @@ def test_weights_of_another_model_are_refused(model, tmp_path):
     (tmp_path / "mixed.keras").write_bytes(buffer.getvalue())
     with pytest.raises(ValueError, match=r"mixed\.keras is not a readable"):
         loading.load_model(tmp_path / "mixed.keras")
+
+
+def test_a_packed_model_draws_the_same_and_suits_older_keras(model, tmp_path):
+    loading.pack(model, tmp_path / "packed.keras")
+    noise = tf.random.stateless_normal((2, 8), (0, 0))
+    one, two = load_generator(model), load_generator(tmp_path / "packed.keras")
+    assert tf.reduce_all(one(noise) == two(noise))
+    with zipfile.ZipFile(PRETRAINED) as archive:
+        assert "quantization_config" not in archive.read("config.json").decode()
 
 
 def test_missing_weights_are_not_made_up(model):
