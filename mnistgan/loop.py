@@ -121,7 +121,7 @@ def keep(folder: Path, settings, state, step: int, seconds: float, diary) -> Non
     changed = [*state.variables, *(v.value for adam in adams for v in adam.variables)]
     for value in changed:
         if value.dtype.is_floating and not np.isfinite(value.numpy()).all():
-            raise Trouble(scores.EXPLODED)
+            raise Trouble(f"Step {step}: {scores.EXPLODED}")
     write_settings(folder, settings)
     write_diary(folder, diary)
     state.step.assign(step)

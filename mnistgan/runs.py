@@ -65,6 +65,8 @@ def claim_folder(folder: Path, settings: Settings, last: Path | None) -> None:
         ValueError: It holds a run with other settings.
     """
     if last is None:
+        for name in ("diary.csv", "scores.csv"):  # of a run that cannot go on
+            (folder / name).unlink(missing_ok=True)
         write_settings(folder, settings)
         return
     wanted = dataclasses.asdict(settings)
@@ -95,8 +97,6 @@ def finished_project(folder: Path) -> str | None:
 
 def set_aside(folder: Path) -> None:
     """Gives an old run's folder another name, the next that is free, and says so."""
-    if not folder.exists():
-        return
     for number in itertools.count(1):
         other = folder.with_name(f"{folder.name}-{number}")
         if not other.exists():

@@ -251,7 +251,9 @@ def train(
         )
     if pictures is not None:
         projects.check_own(pictures, settings)
-    if afresh:
+    if afresh and folder.exists():
+        with checkpoints.held(folder):
+            pass  # nobody else does
         set_aside(folder)
     with checkpoints.held(folder):
         last = checkpoints.newest(folder)

@@ -289,6 +289,19 @@ def test_afresh_puts_the_old_run_aside(copy, capsys):
         assert (kept / "generator.keras").read_bytes() == before
 
 
+def test_a_run_that_is_being_trained_is_not_put_aside(copy):
+    with checkpoints.held(copy):
+        with pytest.raises(OSError, match="already"):
+            training.train(SMALL, copy, afresh=True)
+    assert copy.exists() and not copy.with_name("run-1").exists()
+
+
+def test_notes_without_a_checkpoint_do_not_count(copy, finished):
+    shutil.rmtree(copy / "checkpoints")
+    assert training.train(SMALL, copy).diary == finished.diary
+    assert scores.read_scores(copy) == []
+
+
 def exploding(monkeypatch, times):
     """Lets the losses explode: at step 60, so many times; or the weights, silently."""
     make, left = training.make_whole_step, [times]
