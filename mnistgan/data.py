@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from mnistgan import fetch
-from mnistgan.valid import array, checked, finite, optional, text, whole
+from mnistgan.valid import array, checked, finite, listed, optional, text, whole
 from mnistgan.valid import path as valid_path
 
 
@@ -94,7 +94,8 @@ def prepare_all(images: np.ndarray) -> np.ndarray:
     return large
 
 
-@checked(labels=array(kinds="iu", ranks=(1,), least=0), classes=whole(1, 1_000_000))
+@checked(labels=listed(array(kinds="iu", ranks=(1,), least=0)))
+@checked(classes=whole(1, 1_000_000))
 def one_hot(labels: np.ndarray, classes: int = 10) -> np.ndarray:
     """Writes labels as rows of zeros with a single 1.
 

