@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mnistgan import files
-from mnistgan.valid import array, checked, number, pictures, shares, whole
+from mnistgan.valid import array, checked, listed, number, pictures, shares, whole
 from mnistgan.valid import path as valid_path
 
 BLUE, ORANGE = "#0072B2", "#D55E00"  # told apart by colour-blind readers (Okabe & Ito)
 
 
-@checked(images=pictures(None, None, None), columns=whole(1, 100_000))
+@checked(images=listed(pictures(None, None, None)), columns=whole(1, 100_000))
 def tile(images: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:
     """Lays pictures out in a grid, row by row.
 
@@ -34,6 +34,7 @@ def tile(images: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:
     Raises:
         ValueError: `images` has another shape or type or is empty; or no columns.
     """
+    images = np.asarray(images)
     count, height, width, channels = images.shape
     if channels not in (1, 3):
         raise ValueError(f"pictures have 1 or 3 channels, not {channels}")

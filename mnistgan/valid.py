@@ -143,10 +143,10 @@ def listed(rule: Rule) -> Rule:
     """What another rule lets in, also written as a list."""
 
     def either(value: Any) -> str:
+        if not isinstance(value, (list, tuple)):
+            return rule(value)
         try:
-            return rule(
-                np.asarray(value) if isinstance(value, (list, tuple)) else value
-            )
+            return rule(np.asarray(value))
         except ValueError:  # a ragged list
             return rule(None)
 
