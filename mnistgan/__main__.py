@@ -11,7 +11,7 @@ import numpy as np
 
 from mnistgan import files
 from mnistgan.machine import load_tensorflow
-from mnistgan.runs import ON_TROUBLE, Trouble
+from mnistgan.runs import ON_TROUBLE, STRATEGIES, Trouble
 from mnistgan.settings import (
     PRESETS,
     PROJECTS,
@@ -63,6 +63,9 @@ def build_parser() -> argparse.ArgumentParser:
     train.add_argument("--on-trouble", choices=ON_TROUBLE, default="tell", help=trouble)
     anew = "put an earlier run in that folder aside, and begin a new one"
     train.add_argument("--afresh", action="store_true", help=anew)
+    shared = "who shares the work: one device, or all of this machine, or the workers "
+    shared += "that TF_CONFIG names; default one"
+    train.add_argument("--strategy", choices=STRATEGIES, default="one", help=shared)
     add("settings", "print what training would use, and why", [choices])
     draw = add("draw", "draw new digits with a trained generator", [])
     own = "a .keras file; default: the newest in runs/, or else the course's own"
@@ -105,6 +108,7 @@ def train(options: argparse.Namespace) -> int:
         options.diary.split(","),
         on_trouble=options.on_trouble,
         afresh=options.afresh,
+        strategy=options.strategy,
     )
     folder = run.folder
     if not run.finished:
@@ -113,6 +117,9 @@ def train(options: argparse.Namespace) -> int:
             "The same command goes on from here."
         )
         return 130
+    if not run.chief:
+        print("Done. The first worker keeps what was learned.")
+        return 0
     print(f"\nYour robot's drawings: {folder / 'grid.png'}")
     if known := scores.read_scores(folder):
         best = scores.best_score(known)

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from mnistgan.valid import number
+from mnistgan.workers import own_rows
 
 SPREAD_OF_BYTES = ((256**2 - 1) / 12) ** 0.5  # standard deviation of 0..255, all alike
 
@@ -22,18 +23,91 @@ class BatchNorm(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=False):
         """Normalises `(batch, height, width, channels)`; others as Keras does."""
-        if not training or len(inputs.shape) != 4 or self.synchronized:
+        replicas = tf.distribute.get_replica_context()
+        if training and replicas and replicas.num_replicas_in_sync > 1:
+            return self.call_together(inputs, replicas)
+        if not training or len(inputs.shape) != 4:
             return super().call(inputs, training=training)
         gamma, beta = (tf.cast(x, "float32") for x in (self.gamma, self.beta))
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             inputs, gamma, beta, epsilon=self.epsilon
         )
+        self.remember(mean, variance)
+        return outputs
+
+    def remember(self, mean, variance):
+        """Moves the memory a little towards what was found in this batch."""
         for memory, new in (
             (self.moving_mean, mean),
             (self.moving_variance, variance),
         ):
             memory.assign(self.momentum * memory + (1.0 - self.momentum) * new)
-        return outputs
+
+    def call_together(self, inputs, replicas):
+        """Normalises by the whole batch, of which this replica has some rows only."""
+        x = inputs if len(inputs.shape) == 4 else inputs[:, None, None, :]
+        gamma, beta = (tf.cast(part, "float32") for part in (self.gamma, self.beta))
+        outputs, mean, variance = normalise_together(
+            x, gamma, beta, self.epsilon, replicas
+        )
+        if x is inputs:  # as above, n / (n - 1)
+            count = tf.size(x) // x.shape[-1] * replicas.num_replicas_in_sync
+            variance *= tf.cast(count / (count - 1), "float32")
+        self.remember(mean, variance)
+        return tf.reshape(outputs, tf.shape(inputs))
+
+
+def normalise_together(x, gamma, beta, epsilon, replicas):
+    """Batch normalisation over all replicas (Ioffe and Szegedy 2015, algorithm 1).
+
+    Each way, forwards and back, they tell each other two numbers a channel, in one
+    message.
+
+    Args:
+        x: This replica's rows, `(batch, height, width, channels)`.
+        gamma: `(channels,)`, float32.
+        beta: The same.
+        epsilon: Added to the variance.
+        replicas: The replica context.
+
+    Returns:
+        The rows, normalised; the mean and the variance of all rows, `(channels,)`.
+    """
+    fixed = {"epsilon": epsilon, "is_training": False}  # "by what I tell you"
+
+    @tf.custom_gradient
+    def normalise(x, gamma, beta):
+        wide = tf.cast(x, "float32")
+        means = [tf.reduce_mean(part, [0, 1, 2]) for part in (wide, wide * wide)]
+        mean, squares = tf.unstack(replicas.all_reduce("MEAN", tf.stack(means)))
+        variance = tf.nn.relu(squares - mean * mean)
+        known = {"mean": mean, "variance": variance, **fixed}
+        outputs, *_, space = tf.raw_ops.FusedBatchNormV3(
+            x=x, scale=gamma, offset=beta, **known
+        )
+
+        def gradients(slope, *_):
+            to_x, to_gamma, to_beta, *_ = tf.raw_ops.FusedBatchNormGradV3(
+                y_backprop=slope,
+                x=x,
+                scale=gamma,
+                reserve_space_1=mean,
+                reserve_space_2=variance,
+                reserve_space_3=space,
+                **fixed,
+            )
+            rows = tf.cast(tf.size(x) // x.shape[-1], "float32")
+            sums = tf.stack([to_gamma, to_beta]) / rows
+            by_x, always = tf.unstack(replicas.all_reduce("MEAN", sums))
+            scale = gamma * tf.math.rsqrt(variance + epsilon)
+            by_mean_and_variance, *_ = tf.raw_ops.FusedBatchNormV3(
+                x=x, scale=scale * by_x, offset=scale * always, **known
+            )
+            return to_x - by_mean_and_variance, to_gamma, to_beta
+
+        return (outputs, mean, variance), gradients
+
+    return normalise(x, gamma, beta)
 
 
 @keras.utils.register_keras_serializable("mnistgan")
@@ -113,8 +187,10 @@ class Fog(keras.layers.Layer):
         if not training or not self.level:
             return inputs
         seed = tf.cast(self.seeds.next(), "int32")
-        words = tf.random.stateless_uniform(
-            [tf.size(inputs) // 4], seed, minval=None, maxval=None, dtype="int32"
+        every = {"minval": None, "maxval": None, "dtype": "int32"}
+        words = own_rows(
+            lambda count: tf.random.stateless_uniform([count], seed, **every),
+            tf.size(inputs) // 4,
         )
         specks = tf.reshape(tf.bitcast(words, "uint8"), tf.shape(inputs))
         specks = (tf.cast(specks, inputs.dtype) - 127.5) / SPREAD_OF_BYTES

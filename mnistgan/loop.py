@@ -15,29 +15,14 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from mnistgan import checkpoints, data, plots, scores
+from mnistgan import checkpoints, plots, scores
 from mnistgan.drawing import draw
 from mnistgan.loading import save_model
 from mnistgan.runs import COLUMNS, Run, Trouble, read_diary, write_diary, write_settings
-from mnistgan.settings import Settings
 
 SECONDS_BETWEEN_CHECKPOINTS = 30
 STEPS_BETWEEN_ROWS = 25
 RESCUES = 2  # how often a run may go back
-
-
-def remaining_batches(images, settings: Settings, step: int, labels=None) -> Iterator:
-    """Deals out the batches that are left after `step` steps, to the very end.
-
-    Each epoch is shuffled with a seed of its own, so the order does not depend on where
-    a run was interrupted.
-    """
-    first, skipped = divmod(step, settings.steps_per_epoch)
-    for epoch in range(first, settings.epochs):
-        seed = settings.seed * 10_000 + epoch
-        deck = data.make_dataset(images, settings.batch_size, seed, labels)
-        yield from deck.skip(skipped)
-        skipped = 0
 
 
 @contextmanager
@@ -57,23 +42,24 @@ def ctrl_c_asks() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def play(run, settings, album, take_step, state, judge, diaries, on_trouble) -> Run:
+def play(run, settings, album, take_step, state, judge, diaries, on_trouble, team):
     """Takes the steps that are left, until the end or Ctrl-C; the heart of `train`."""
     step, diary, recent = run.step, list(run.diary), []
     per_epoch, saved_at = settings.steps_per_epoch, time.monotonic()
     begun = saved_at - run.seconds
-    if step == 0:
+    if step == 0 and team.chief:
         preview(run.folder, step, state)
         keep(run.folder, settings, state, step, 0.0, diary)
     # Not more often than once a second: a notebook that is run by a program may lose
     # messages when a cell sends more than a thousand.
     bar = tqdm(total=run.total_steps, initial=step, unit="step", mininterval=1)
     with bar, ctrl_c_asks() as asked:
-        for batch in remaining_batches(album[0], settings, step, album[1]):
+        for batch in team.deal(album, settings, step):
             recent.append(take_step(*batch) if settings.classes else take_step(batch))
             step += 1
             bar.update()
-            if settings.previews_by(step) > settings.previews_by(step - 1):
+            due = settings.previews_by(step) > settings.previews_by(step - 1)
+            if due and team.chief:
                 preview(run.folder, step, state)
                 paused = time.monotonic()
                 minutes = (paused - begun) / 60
@@ -89,7 +75,8 @@ def play(run, settings, album, take_step, state, judge, diaries, on_trouble) -> 
             shown = {name: f"{diary[-1][name]:.2f}" for name in COLUMNS[2:]}
             bar.set_postfix(shown, refresh=False)
             waited = time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
-            if waited or asked.is_set() or step % per_epoch == 0:
+            due = waited or asked.is_set() or step % per_epoch == 0
+            if due and team.chief:
                 saved_at = time.monotonic()
                 keep(run.folder, settings, state, step, saved_at - begun, diary)
                 diaries.update(step)
@@ -100,9 +87,9 @@ def play(run, settings, album, take_step, state, judge, diaries, on_trouble) -> 
     )
 
 
-def play_on(run, settings, album, take_step, state, judge, diaries, on_trouble) -> Run:
+def play_on(run, settings, album, take_step, state, judge, diaries, on_trouble, team):
     """Plays; and where the run falls sick, and you wish, goes back and plays on."""
-    game = settings, album, take_step, state, judge, diaries, on_trouble
+    game = settings, album, take_step, state, judge, diaries, on_trouble, team
     while True:
         try:
             return play(run, *game)
@@ -154,15 +141,14 @@ def go_back(run: Run, state: tf.train.Checkpoint, trouble: Trouble) -> Run:
     )
 
 
-def summary(step: int, per_epoch: int, results: list[tuple]) -> dict[str, float]:
+def summary(step: int, per_epoch: int, results: list[tf.Tensor]) -> dict[str, float]:
     """Makes one row of the diary from what the steps since the last row returned.
 
     Raises:
         Trouble: The losses exploded.
     """
-    d_loss, g_loss, *logits = (tf.stack(part) for part in zip(*results, strict=True))
-    values = [d_loss, g_loss, *map(tf.sigmoid, logits)]
-    means = [round(float(tf.reduce_mean(value)), 5) for value in values]
+    means = tf.reduce_mean(tf.stack(results), axis=0).numpy()
+    means = [round(float(mean), 5) for mean in means]
     if not all(abs(mean) < scores.LARGEST_LOSS for mean in means):  # or no number
         raise Trouble(f"Step {step}: {scores.EXPLODED}")
     return dict(zip(COLUMNS, [step, -(-step // per_epoch), *means], strict=True))

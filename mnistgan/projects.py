@@ -15,6 +15,7 @@ def load_album(
     settings: Settings,
     data_dir: str | os.PathLike | None = None,
     pictures: np.ndarray | None = None,
+    numbers: np.ndarray | None = None,
 ) -> Album:
     """Loads what a run learns from, fetching or making it first if needed.
 
@@ -22,6 +23,7 @@ def load_album(
         settings: Of the run.
         data_dir: Where data sets are kept; see `mnistgan.fetch.data_folder`.
         pictures: Your own; see `check_own`. None for those of the project.
+        numbers: Which of the pictures, where several workers share them; None for all.
 
     Returns:
         Pictures `(settings.pictures, 64, 64, settings.channels)`, uint8, in [0, 255],
@@ -32,20 +34,21 @@ def load_album(
         OSError: The data cannot be fetched.
         ImportError: An extra is missing; the message says how to install it.
     """
+    chosen = slice(None) if numbers is None else numbers
     if pictures is not None:
-        return pictures, None
+        return pictures[chosen], None
     some = f"train[:{settings.pictures}]"
     if settings.project == "faces":
         from mnistgan import faces
 
-        return faces.load_faces(some, data_dir)[0], None
+        return faces.load_faces(some, data_dir)[0][chosen], None
     if settings.project == "music":
         from mnistgan import chorales
 
-        return chorales.load_rolls(some, data_dir), None
+        return chorales.load_rolls(some, data_dir)[chosen], None
     digits, names = data.load_mnist(some, data_dir)
-    labels = data.one_hot(names) if settings.classes else None
-    return data.prepare_all(digits), labels
+    labels = data.one_hot(names[chosen]) if settings.classes else None
+    return data.prepare_all(digits[chosen]), labels
 
 
 @checked(pictures=array())

@@ -16,6 +16,7 @@ from mnistgan.valid import path as valid_path
 
 COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake")
 ON_TROUBLE = ("tell", "stop", "back")
+STRATEGIES = ("one", "mirrored", "workers")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Run:
         total_steps: Steps that the settings ask for.
         diary: One row for every few steps; see `COLUMNS`.
         seconds: Training time so far, without the judge's.
+        chief: Whether this process wrote the files; of several workers, one does.
     """
 
     folder: Path
@@ -35,6 +37,7 @@ class Run:
     total_steps: int
     diary: list[dict[str, float]]
     seconds: float
+    chief: bool = True
 
     @property
     def finished(self) -> bool:

@@ -31,6 +31,7 @@ from mnistgan.runs import (
     set_aside,
 )
 from mnistgan.settings import Settings, choose_settings, runs_folder
+from mnistgan.workers import ALONE, Team, form_team, shared_normal
 
 
 def make_train_step(
@@ -62,7 +63,7 @@ def make_train_step(
     def train_step(images, labels=None):
         shape = (len(images), generator.inputs[0].shape[1])
         step = generator_optimizer.iterations.value
-        noise = tf.random.stateless_normal(shape, (seed, step))
+        noise = shared_normal(shape, (seed, step))
         with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
             fake_images = generator(told(noise, labels), training=True)
             real_logits = discriminator(told(to_float(images), labels), training=True)
@@ -134,8 +135,10 @@ class Falling(keras.optimizers.schedules.PolynomialDecay):
         return super().__call__(step) * 0.5 ** tf.cast(self.rescues, tf.float32)
 
 
-def new_state(settings: Settings) -> tf.train.Checkpoint:
+def new_state(settings: Settings, team: Team = ALONE) -> tf.train.Checkpoint:
     """Builds everything that training changes, so that all of it can be saved.
+
+    Each device of a team gets a copy of the robots and of what their optimizers know.
 
     Returns:
         A checkpoint with `generator`, `discriminator`, their optimizers, `averaged`
@@ -148,7 +151,8 @@ def new_state(settings: Settings) -> tf.train.Checkpoint:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        generator, discriminator, averaged = build_robots(settings)
+        with team.strategy.scope():
+            generator, discriminator, averaged = build_robots(settings)
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -157,8 +161,9 @@ def new_state(settings: Settings) -> tf.train.Checkpoint:
     def adam(rate: float, robot: keras.Model) -> keras.optimizers.Optimizer:
         end = rate * settings.final_rate
         rates = Falling(rate, settings.total_steps, end, rescues)
-        optimizer = Adam(rates, beta_1=settings.beta_1)
-        optimizer.build(robot.trainable_variables)
+        with team.strategy.scope():
+            optimizer = Adam(rates, beta_1=settings.beta_1)
+            optimizer.build(robot.trainable_variables)
         return optimizer
 
     return tf.train.Checkpoint(
@@ -178,8 +183,13 @@ def new_state(settings: Settings) -> tf.train.Checkpoint:
     )
 
 
-def make_whole_step(settings: Settings, state: tf.train.Checkpoint):
-    """Makes the step of `train`: a training step, after which the average follows."""
+def make_whole_step(settings: Settings, state: tf.train.Checkpoint, team: Team = ALONE):
+    """Makes the step of `train`: a training step, after which the average follows.
+
+    Returns:
+        A `tf.function` from a batch to the four numbers of the diary, `(4,)`, float32:
+        both losses, and the detective's mean verdicts on real and drawn pictures.
+    """
     make = vae.make_vae_step if settings.project == "vae" else make_train_step
     train_step = make(
         state.generator,
@@ -190,10 +200,19 @@ def make_whole_step(settings: Settings, state: tf.train.Checkpoint):
     )
     average_step = make_average_step(state.generator, state.averaged)
 
+    def own_step(images, labels):
+        *losses, real_logits, fake_logits = train_step.python_function(images, labels)
+        verdicts = [
+            tf.reduce_mean(tf.sigmoid(logits)) / team.replicas
+            for logits in (real_logits, fake_logits)
+        ]
+        found = tf.stack([*losses, *verdicts])  # of the losses, each has its share
+        return tf.distribute.get_replica_context().all_reduce("SUM", found)
+
     def whole_step(images, labels=None):
-        results = train_step(images, labels)
+        found = team.strategy.run(own_step, (images, labels))
         average_step(state.generator_optimizer.iterations.value)
-        return results
+        return team.strategy.experimental_local_results(found)[0]
 
     return tf.function(whole_step, jit_compile=settings.jit_compile or None)
 
@@ -206,6 +225,7 @@ def train(
     pictures: np.ndarray | None = None,
     on_trouble: str = "tell",
     afresh: bool = False,
+    strategy: str = "one",
 ) -> Run:
     """Teaches the two robots, or goes on where an interrupted run in `folder` stopped.
 
@@ -226,6 +246,8 @@ def train(
             `"tell"` (an explosion stops the run all the same), `"stop"`, or `"back"`,
             to the best checkpoint, with both learning rates halved; at most twice.
         afresh: Put an earlier run in `folder` aside, under another name, and begin.
+        strategy: Who shares the work; see `mnistgan.workers.form_team`. Of several
+            workers, only the first reads and writes `folder`.
 
     Returns:
         The run. Its folder holds `generator.keras`, `discriminator.keras` (of a VAE:
@@ -234,13 +256,13 @@ def train(
         `settings.judged` also `scores.csv` and `best.keras`.
 
     Raises:
-        OSError: The data cannot be fetched, the folder cannot be written to, or
-            another training holds it.
+        OSError: The data cannot be fetched, the folder cannot be written to, another
+            training holds it, or another worker has gone.
         Trouble: The losses exploded, or the robots collapsed; see `on_trouble`. The
             last checkpoint is from before.
         ValueError: The folder holds a run with other settings, which are named, or all
-            its checkpoints are damaged; or there is no diary, or no way to deal with
-            trouble, of that name; or the pictures have another shape or type.
+            its checkpoints are damaged; or there is no diary, no strategy, or no way to
+            deal with trouble, of that name; or the pictures have another shape or type.
     """
     settings = settings or choose_settings()
     folder = Path(folder) if folder else runs_folder() / settings.project
@@ -251,30 +273,59 @@ def train(
         )
     if pictures is not None:
         projects.check_own(pictures, settings)
-    if afresh and folder.exists():
+    team = form_team(strategy)
+    team.check(settings, on_trouble)
+    game = settings, folder, data_dir, diary, pictures, on_trouble, team
+    with team.together():
+        if not team.chief:
+            return take_part(*game)
+        if afresh and folder.exists():
+            with checkpoints.held(folder):
+                pass  # nobody else does
+            set_aside(folder)
         with checkpoints.held(folder):
-            pass  # nobody else does
-        set_aside(folder)
-    with checkpoints.held(folder):
+            return take_part(*game)
+
+
+def take_part(settings, folder, data_dir, diary, pictures, on_trouble, team) -> Run:
+    """Trains, alone or in a team, of which only the chief reads and writes `folder`."""
+    last = judge = None
+    if team.chief:
         last = checkpoints.newest(folder)
         claim_folder(folder, settings, last)
         judge = load_judge(data_dir=data_dir) if settings.judged else None
-        state = new_state(settings)  # after the judge, whose training sets own seeds
-        step = make_whole_step(settings, state)
-        if last:
-            checkpoints.restore(last, folder, state)
-        run = Run(
-            folder,
-            int(state.step),
-            settings.total_steps,
-            read_diary(folder),
-            float(state.seconds),
-        )
-        with closing(Diaries(diary, folder, dataclasses.asdict(settings))) as diaries:
-            if not run.finished:
-                album = projects.load_album(settings, data_dir, pictures)
-                game = settings, album, step, state, judge, diaries, on_trouble
-                run = loop.play_on(run, *game)
-            diaries.update(run.step)
+    state = new_state(settings, team)  # after the judge, whose training sets own seeds
+    step = make_whole_step(settings, state, team)
+    if last:
+        checkpoints.restore(last, folder, state)
+    team.follow_chief(changed_by(state))
+    run = Run(
+        folder,
+        int(state.step),
+        settings.total_steps,
+        read_diary(folder) if team.chief else [],
+        float(state.seconds),
+        team.chief,
+    )
+    kept = diary if team.chief else ()
+    with closing(Diaries(kept, folder, dataclasses.asdict(settings))) as diaries:
+        if not run.finished:
+            numbers = team.own_numbers(settings)
+            album = projects.load_album(settings, data_dir, pictures, numbers)
+            game = settings, album, step, state, judge, diaries, on_trouble, team
+            run = loop.play_on(run, *game)
+        diaries.update(run.step)
+    if team.chief:
         loop.finish(run, state)
     return run
+
+
+def changed_by(state: tf.train.Checkpoint) -> list[tf.Variable]:
+    """Everything that training changes, and that `checkpoints.save` saves."""
+    adams = state.generator_optimizer, state.discriminator_optimizer
+    parts = [*(adam.variables for adam in adams), state.averaged.variables]
+    return [
+        *state.variables,
+        *(variable.value for part in parts for variable in part),
+        *(state.step, state.seconds, state.rescues, state.fixed_noise),
+    ]

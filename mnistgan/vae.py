@@ -13,6 +13,7 @@ from tensorflow.keras import layers
 from mnistgan.data import prepare_image, to_float
 from mnistgan.models import build_features
 from mnistgan.valid import checked, pictures, whole
+from mnistgan.workers import shared_normal
 
 TINY = 1e-4  # no pixel is quite certain: the logarithm of 0 has no value
 FINE = 0.03  # nats for one such pixel
@@ -78,7 +79,7 @@ def mottle(images: tf.Tensor) -> tf.Tensor:
     """
     coarse = tf.image.resize(images, (28, 28), antialias=True)
     fine = images - tf.image.resize(coarse, (64, 64))
-    return FINE * tf.reduce_mean(tf.reduce_sum(fine**2, axis=[1, 2, 3]))
+    return FINE * tf.nn.compute_average_loss(tf.reduce_sum(fine**2, axis=[1, 2, 3]))
 
 
 def log_likelihood(pictures: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
@@ -142,12 +143,12 @@ def make_vae_step(generator, encoder, generator_optimizer, encoder_optimizer, se
         pictures, step = to_float(images), generator_optimizer.iterations.value
         with tf.GradientTape() as tape:
             mean, log_variance = tf.split(encoder(pictures, training=True), 2, axis=1)
-            noise = tf.random.stateless_normal(tf.shape(mean), (seed, step))
+            noise = shared_normal((len(images), mean.shape[1]), (seed, step))
             numbers = mean + tf.exp(0.5 * log_variance) * noise
             redrawn = generator(numbers, training=True)
             wanted, drawn = ink(pictures), ink(redrawn)
-            missed = -tf.reduce_mean(log_likelihood(wanted, drawn))
-            said = tf.reduce_mean(kl_to_noise(mean, log_variance))
+            missed = -tf.nn.compute_average_loss(log_likelihood(wanted, drawn))
+            said = tf.nn.compute_average_loss(kl_to_noise(mean, log_variance))
             loss = said + missed + mottle(redrawn)
         slopes = tape.gradient(loss, weights)
         generator_optimizer.apply(slopes[0])

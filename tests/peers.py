@@ -27,7 +27,7 @@ from matplotlib import pyplot as plt  # noqa: E402
 from tensorflow import keras  # noqa: E402
 from tensorflow.keras import layers  # noqa: E402
 
-from mnistgan import data, drawing, files, judge, loop, plots, training  # noqa: E402
+from mnistgan import data, drawing, files, judge, plots, training, workers  # noqa: E402
 from mnistgan.settings import PRESETS, choose_settings, runs_folder  # noqa: E402
 
 PICTURE = Path(__file__).parent.parent / "images" / "quality.png"
@@ -50,7 +50,8 @@ def ours(preset):
         settings = choose_settings(preset, seed=seed)
         state = training.new_state(settings)
         step = training.make_whole_step(settings, state)
-        deck = loop.remaining_batches(data.prepare_all(digits), settings, 0)
+        album = data.prepare_all(digits), None
+        deck = workers.ALONE.deal(album, settings, 0)
 
         def draw(count):
             noise = drawing.make_noise(state.averaged, count, seed=1)

@@ -1,0 +1,388 @@
+"""Sharing a batch: several devices, or several machines, teach the same two robots.
+
+Each replica, a device that takes part, looks at its own rows of every batch. What they
+learn is added up before anybody changes (synchronous data parallelism, with
+`tf.distribute`). So all replicas stay equal, and learn what one alone would learn.
+"""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from mnistgan import data
+from mnistgan.runs import STRATEGIES
+from mnistgan.settings import Settings
+from mnistgan.valid import checked, whole
+from mnistgan.valid import path as valid_path
+
+SECONDS_TO_ANSWER = 2
+BROKEN = (  # what TensorFlow raises when a message to another worker gets no answer
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
+EXAMPLE = (
+    '{"cluster": {"worker": ["first:4000", "second:4000"]}, '
+    '"task": {"type": "worker", "index": 0}}'
+)
+
+
+def own_rows(draw: Callable[[int], tf.Tensor], rows: int) -> tf.Tensor:
+    """Draws at random for a batch that is shared, and keeps this replica's rows.
+
+    So the replicas draw together exactly what one of them would draw alone.
+
+    Args:
+        draw: From a number of rows to a tensor with so many; the same on all replicas.
+        rows: How many this replica has.
+
+    Returns:
+        `rows` rows.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return draw(rows)
+    everybody = draw(context.num_replicas_in_sync * rows)
+    first = context.replica_id_in_sync_group * rows
+    return everybody[first : first + rows]
+
+
+def shared_normal(shape: tuple[int, ...], seed) -> tf.Tensor:
+    """Draws numbers from a normal distribution, with mean 0 and deviation 1.
+
+    Args:
+        shape: Of what is drawn; its first number is the batch, or this replica's share.
+        seed: Two whole numbers. The same ones give the same numbers.
+
+    Returns:
+        `tf.random.stateless_normal(shape, seed)`, float32; where replicas share a
+        batch, this one's rows of what one alone would draw.
+    """
+    return own_rows(
+        lambda rows: tf.random.stateless_normal((rows, *shape[1:]), seed), shape[0]
+    )
+
+
+@dataclass(frozen=True)
+class Team:
+    """Who shares the work, and which of them this process is.
+
+    Attributes:
+        strategy: TensorFlow's way of sharing it.
+        addresses: One for each process, `host:port`; the first is the chief's, who
+            alone writes files.
+        rank: Which of them this process is.
+    """
+
+    strategy: tf.distribute.Strategy
+    addresses: tuple[str, ...] = ("",)
+    rank: int = 0
+
+    @property
+    def chief(self) -> bool:
+        """Whether this process writes the files."""
+        return self.rank == 0
+
+    @property
+    def replicas(self) -> int:
+        """How many devices share a batch."""
+        return self.strategy.num_replicas_in_sync
+
+    def rows(self, settings: Settings) -> int:
+        """How many pictures of each batch a replica has; ValueError if that is odd."""
+        rows, rest = divmod(settings.batch_size, self.replicas)
+        if rest or rows < 2:  # batch normalisation needs two
+            raise ValueError(
+                f"batch_size is {settings.batch_size}, for {self.replicas} devices; it "
+                "must be a multiple of their number, with at least 2 for each"
+            )
+        return rows
+
+    def check(self, settings: Settings, on_trouble: str) -> None:
+        """Refuses what a team cannot do, with ValueError, and says how it shares."""
+        if self.replicas == 1:
+            return
+        rows, names = self.rows(settings), ("generator", "discriminator")
+        if on_trouble == "back" and len(self.addresses) > 1:
+            raise ValueError(
+                "on_trouble is 'back', but several workers cannot go back together; "
+                "choose 'stop', and start them again"
+            )
+        rates = [getattr(settings, f"{name}_learning_rate") for name in names]
+        print(
+            f"Worker {self.rank} of {len(self.addresses)}. Batches of "
+            f"{settings.batch_size} = {self.replicas} × {rows}, learning rates "
+            f"{rates[0]:g} and {rates[1]:g}: those of a single device.",
+            flush=True,
+        )
+
+    def own_numbers(self, settings: Settings) -> np.ndarray | None:
+        """Says which pictures this process needs; None for all of them.
+
+        In the first epoch, the processes have together the very batches that one alone
+        would have. From then on, each shuffles its own pictures.
+        """
+        if len(self.addresses) == 1:
+            return None
+        rows = shuffled(settings.pictures, seed_of(settings, 0))
+        dealt = settings.steps_per_epoch * settings.batch_size
+        batches = rows[:dealt].reshape(
+            settings.steps_per_epoch, len(self.addresses), -1
+        )
+        rest = rows[dealt:][self.rank :: len(self.addresses)]
+        own = np.concatenate([batches[:, self.rank].ravel(), rest])
+        numbers = np.empty_like(own)  # placed so that shuffling brings this order back
+        numbers[shuffled(len(own), seed_of(settings, 0))] = own
+        return numbers
+
+    def deal(self, album, settings: Settings, step: int) -> Iterator:
+        """Deals out the batches that are left after `step` steps, to the very end.
+
+        Each epoch is shuffled with a seed of its own, so the order does not depend on
+        where a run was interrupted.
+
+        Args:
+            album: Pictures, and their labels or None: those of `own_numbers`.
+            settings: Of the run.
+            step: Steps taken so far.
+
+        Yields:
+            For each step pictures, or a pair with their labels; this process's share.
+        """
+        first, skipped = divmod(step, settings.steps_per_epoch)
+        here = self.replicas // len(self.addresses)
+        for epoch in range(first, settings.epochs):
+            seed = seed_of(settings, epoch)
+            deck = data.make_dataset(album[0], self.rows(settings), seed, album[1])
+            deck = deck.take(here * settings.steps_per_epoch).skip(here * skipped)
+            skipped = 0
+            if here == 1:
+                yield from deck
+            else:  # hands a part to each device; between machines it takes 10 s
+                yield from self.strategy.distribute_datasets_from_function(
+                    lambda _, deck=deck: deck
+                )
+
+    def follow_chief(self, variables: list[tf.Variable]) -> None:
+        """Gives every process the chief's values, such as those of a checkpoint."""
+        if len(self.addresses) == 1:
+            return
+
+        def from_chief(value):
+            wide = tf.cast(value, tf.int64) if value.dtype == tf.uint32 else value
+            context = tf.distribute.get_replica_context()
+            sent = tf.identity(wide) if self.chief else tf.zeros_like(wide)
+            return tf.cast(context.all_reduce("SUM", sent), value.dtype)
+
+        @tf.function
+        def tell(values):
+            return self.strategy.run(lambda: [from_chief(value) for value in values])
+
+        news = tell([variable.read_value() for variable in variables])
+        for variable, new in zip(variables, news, strict=True):
+            variable.assign(new)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Says in a sentence what happened when another worker stopped answering.
+
+        Raises:
+            OSError: Another worker has gone; the message says which.
+        """
+        try:
+            yield
+        except BROKEN as error:
+            if len(self.addresses) == 1:
+                raise
+            others = [n for n in range(len(self.addresses)) if n != self.rank]
+            gone = [n for n in others if not answers(self.addresses[n])] or others
+            names = " and ".join(f"worker {n} ({self.addresses[n]})" for n in gone)
+            raise OSError(
+                f"{names} stopped answering, so worker {self.rank} stopped, too. Start "
+                "all of them again with the same command: they go on from the last "
+                "checkpoint"
+            ) from error
+
+
+ALONE = Team(tf.distribute.get_strategy())
+
+
+def seed_of(settings: Settings, epoch: int) -> int:
+    """The seed that shuffles the pictures of an epoch."""
+    return settings.seed * 10_000 + epoch
+
+
+def shuffled(count: int, seed: int) -> np.ndarray:
+    """The numbers from 0 to `count` - 1, in the order in which pictures are dealt."""
+    (order,) = data.make_dataset(np.arange(count), count, seed)
+    return order.numpy()
+
+
+def answers(address: str) -> bool:
+    """Whether somebody listens at an address, `host:port`."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), SECONDS_TO_ANSWER).close()
+    except OSError:
+        return False
+    return True
+
+
+def read_config(text: str) -> tuple[tuple[str, ...], int]:
+    """Reads `TF_CONFIG`: everybody's address, and which of them is this process's.
+
+    Args:
+        text: JSON; see https://www.tensorflow.org/guide/distributed_training.
+
+    Returns:
+        The addresses, the chief's first, and the place of this process among them.
+
+    Raises:
+        ValueError: It cannot be read, or this process is not in it.
+    """
+    try:
+        config = json.loads(text)
+        cluster, task = config["cluster"], config["task"]
+        chiefs = list(cluster.get("chief", []))
+        everybody = [*chiefs, *cluster.get("worker", [])]
+        rank = int(task["index"]) + (len(chiefs) if task["type"] == "worker" else 0)
+        known = task["type"] in ("chief", "worker") and 0 <= rank < len(everybody)
+        known &= all(re.fullmatch(r"[^:\s]+:\d+", address) for address in everybody)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        known = False
+    if not known:
+        raise ValueError(
+            f"TF_CONFIG is {text!r}; for each worker, it must say where all of them "
+            f"are, and which one it is: {EXAMPLE}"
+        )
+    return tuple(everybody), rank
+
+
+def form_team(strategy: str = "one") -> Team:
+    """Finds out who shares the work.
+
+    Args:
+        strategy: `"one"` device; `"mirrored"`, all devices of this machine; or
+            `"workers"`, several processes or machines, as `TF_CONFIG` says.
+
+    Returns:
+        The team. With `"workers"`, this waits until all of them are there.
+
+    Raises:
+        ValueError: There is no such strategy, `TF_CONFIG` is wrong, or TensorFlow has
+            calculated something already, after which it cannot join others.
+    """
+    if strategy not in STRATEGIES:
+        raise ValueError(
+            f"strategy is {strategy!r}; choose from {', '.join(STRATEGIES)}"
+        )
+    if strategy == "one":
+        return ALONE
+    if strategy == "mirrored":
+        devices = tf.config.list_logical_devices("GPU")
+        devices = devices or tf.config.list_logical_devices("CPU")
+        return Team(tf.distribute.MirroredStrategy([each.name for each in devices]))
+    addresses, rank = read_config(os.environ.get("TF_CONFIG", ""))
+    print(f"Worker {rank} of {len(addresses)}: waiting for the others.", flush=True)
+    try:
+        workers = tf.distribute.MultiWorkerMirroredStrategy()
+    except RuntimeError as error:
+        raise ValueError(
+            "workers must come together before TensorFlow calculates anything: start "
+            f"them as programs of their own ({error})"
+        ) from error
+    return Team(workers, addresses, rank)
+
+
+def free_addresses(count: int) -> list[str]:
+    """So many addresses of this machine where nobody listens, `host:port`."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
+
+
+@checked(count=whole(2, 64), logs=valid_path)
+def start(
+    count: int, options: Sequence[str], logs: str | os.PathLike
+) -> list[subprocess.Popen]:
+    """Starts several workers on this machine, which share its cores (not its GPUs).
+
+    On several machines, you start one on each, with `TF_CONFIG` set; lesson 13 shows
+    how.
+
+    Args:
+        count: How many, from 2 to 64.
+        options: For `python -m mnistgan train`, such as `["--preset", "quick"]`; the
+            same for all.
+        logs: A folder; what the workers say goes to `worker_0.txt`, `worker_1.txt`, …
+
+    Returns:
+        Their processes, the chief's first.
+
+    Raises:
+        OSError: The folder cannot be made or written to.
+    """
+    logs = Path(logs)
+    logs.mkdir(parents=True, exist_ok=True)
+    cluster = {"worker": free_addresses(count)}
+    cores = str(max(1, (os.cpu_count() or 1) // count))
+    words = [sys.executable, "-m", "mnistgan", "train", "--strategy", "workers"]
+    started = []
+    for rank in range(count):
+        task = {"type": "worker", "index": rank}
+        own = {
+            "TF_CONFIG": json.dumps({"cluster": cluster, "task": task}),
+            "TF_NUM_INTRAOP_THREADS": cores,
+            "TF_NUM_INTEROP_THREADS": cores,
+            "CUDA_VISIBLE_DEVICES": "-1",
+        }
+        with open(logs / f"worker_{rank}.txt", "w") as log:
+            started.append(
+                subprocess.Popen(
+                    [*words, *options],
+                    env={**os.environ, **own},
+                    stdout=log,
+                    stderr=log,
+                )
+            )
+    return started
+
+
+@checked(logs=valid_path, lines=whole(1, 1_000))
+def side_by_side(logs: str | os.PathLike, lines: int = 6) -> str:
+    """Sets what two workers said last side by side.
+
+    Args:
+        logs: The folder that `start` was given.
+        lines: How many lines of each.
+
+    Returns:
+        Text of 88 columns; what has no room is left out.
+    """
+    said = []
+    for rank in range(2):
+        text = (Path(logs) / f"worker_{rank}.txt").read_text(errors="replace")
+        folded = [
+            part.strip()
+            for line in text.replace("\r", "\n").splitlines()
+            for part in textwrap.wrap(line, 42)[:6]
+        ]
+        said.append([line for line in folded if line][-lines:])
+    rows = zip_longest(["worker 0", *said[0]], ["worker 1", *said[1]], fillvalue="")
+    return "\n".join(f"{left:42} │ {right:42}".rstrip() for left, right in rows)

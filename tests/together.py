@@ -1,0 +1,94 @@
+"""Do several workers learn what one learns, and how fast? Takes a few steps, and tells.
+
+    python tests/together.py one                 # one device
+    python tests/together.py mirrored            # two devices of this machine
+    python tests/together.py workers             # two programs, a core for each
+    python tests/together.py workers --batch 512 # with larger batches
+
+The last line is JSON: what each step returned, and the median time of a step, in ms.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("strategy", choices=("one", "mirrored", "workers"))
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--project", default="digits")
+    parser.add_argument("--silent", action="store_true", help="send no messages")
+    return parser.parse_args()
+
+
+def start_two(words):
+    """Starts two of these programs, each with its own core; the first one tells."""
+    from mnistgan import workers
+
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    cluster = {"worker": workers.free_addresses(2)}
+    both = []
+    for rank in range(2):
+        task = {"type": "worker", "index": rank}
+        config = json.dumps({"cluster": cluster, "task": task})
+        core = str(cores[rank % len(cores)]) if cores else ""
+        own = {**os.environ, "TF_CONFIG": config, "CORE": core}
+        where = None if rank == 0 else subprocess.DEVNULL
+        program = [sys.executable, __file__, *words]
+        both.append(subprocess.Popen(program, env=own, stdout=where))
+    return max(each.wait() for each in both)
+
+
+def measure(options):
+    """Takes the steps; returns what they returned, and the median time of one."""
+    from mnistgan import machine
+
+    tf = machine.load_tensorflow()
+    from mnistgan import projects, training, workers
+    from mnistgan.settings import choose_settings
+
+    if options.strategy == "mirrored":
+        (device,) = tf.config.list_physical_devices("CPU")
+        two = [tf.config.LogicalDeviceConfiguration()] * 2
+        tf.config.set_logical_device_configuration(device, two)
+    team = workers.form_team(options.strategy)
+    if options.silent:
+        tf.distribute.ReplicaContext.all_reduce = lambda self, how, value: value
+    settings = choose_settings(
+        "quick",
+        options.project,
+        batch_size=options.batch,
+        pictures=options.batch * options.steps,
+        epochs=1,
+        judged=0,
+    )
+    state = training.new_state(settings, team)
+    step = training.make_whole_step(settings, state, team)
+    team.follow_chief(training.changed_by(state))
+    album = projects.load_album(settings, numbers=team.own_numbers(settings))
+    found, spent = [], []
+    for batch in team.deal(album, settings, 0):
+        start = time.perf_counter()
+        found.append(step(*batch if settings.classes else (batch,)).numpy().tolist())
+        spent.append(1000 * (time.perf_counter() - start))
+    return {"steps": found, "ms": statistics.median(spent[1:])}
+
+
+def main():
+    options = parse()
+    if options.strategy == "workers" and "TF_CONFIG" not in os.environ:
+        return start_two(sys.argv[1:])
+    if core := os.environ.get("CORE"):
+        os.sched_setaffinity(0, {int(core)})
+    print(json.dumps(measure(options)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
