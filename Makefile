@@ -82,6 +82,7 @@ pictures: $(READY) ## make the pictures in images/ again
 	$(BIN)/python images/make_projects.py
 	$(BIN)/python images/make_faces.py
 	$(BIN)/python images/make_music.py
+	$(BIN)/python images/make_workers.py
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

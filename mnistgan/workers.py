@@ -381,7 +381,7 @@ def side_by_side(logs: str | os.PathLike, lines: int = 6) -> str:
         folded = [
             part.strip()
             for line in text.replace("\r", "\n").splitlines()
-            for part in textwrap.wrap(line, 42)[:6]
+            for part in ([line[:42]] if "step/s" in line else textwrap.wrap(line, 42))
         ]
         said.append([line for line in folded if line][-lines:])
     rows = zip_longest(["worker 0", *said[0]], ["worker 1", *said[1]], fillvalue="")

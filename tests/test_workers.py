@@ -2,16 +2,20 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import course
 import numpy as np
 import pytest
+import tensorflow as tf
+import yaml
 
-from mnistgan import projects, runs, training, workers
+from mnistgan import __main__, projects, runs, training, workers
 from mnistgan.settings import Settings
 
 SMALL = Settings(
@@ -160,7 +164,44 @@ def test_what_a_team_cannot_do_is_refused(monkeypatch, tmp_path):
         team(0, 3).check(SMALL, "tell")
     with pytest.raises(ValueError, match="on_trouble is 'back'"):
         team(0).check(SMALL, "back")
-    monkeypatch.setenv("TF_CONFIG", workers.EXAMPLE)  # TensorFlow is at work already
+    tf.zeros(1)  # TensorFlow is at work
+    monkeypatch.setenv("TF_CONFIG", workers.EXAMPLE)
     with pytest.raises(ValueError, match="before TensorFlow calculates anything"):
         workers.form_team("workers")
     assert not (tmp_path / "run").exists()
+
+
+def test_the_slurm_script_tells_each_worker_who_it_is(tmp_path):
+    """With stand-ins for Slurm's commands, and for Python."""
+    stand_ins = {
+        "scontrol": "printf 'node1\\nnode2\\nnode3\\n'",
+        "srun": 'shift; for SLURM_PROCID in 0 1 2; do export SLURM_PROCID; "$@"; done',
+        ".venv/bin/python": 'echo "$TF_CONFIG" >> notes.txt; echo "$@" >> words.txt',
+    }
+    for name, does in stand_ins.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/bash\n{does}\n")
+        path.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "SLURM_JOB_NODELIST": "node[1-3]"}
+    script = course.ROOT / "lessons" / "many_machines" / "slurm.sh"
+    subprocess.run(["bash", script], cwd=tmp_path, env=env, check=True)
+    notes = (tmp_path / "notes.txt").read_text().splitlines()
+    everybody = "node1:4000", "node2:4000", "node3:4000"
+    assert [workers.read_config(note) for note in notes] == [
+        (everybody, rank) for rank in range(3)
+    ]
+    _, *words = (tmp_path / "words.txt").read_text().splitlines()[0].split()[1:]
+    assert __main__.build_parser().parse_args(words).strategy == "workers"
+
+
+def test_the_kubernetes_file_starts_what_there_is():
+    page = (course.ROOT / "lessons" / "many_machines" / "tfjob.yaml").read_text()
+    (worker,) = yaml.safe_load(page)["spec"]["tfReplicaSpecs"].values()
+    (container,) = worker["template"]["spec"]["containers"]
+    words = container["command"][3:] + container["args"]
+    options = __main__.build_parser().parse_args(words)
+    assert (
+        options.strategy == "workers" and options.batch_size % worker["replicas"] == 0
+    )

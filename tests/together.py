@@ -23,7 +23,11 @@ def parse():
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--project", default="digits")
-    parser.add_argument("--silent", action="store_true", help="send no messages")
+    parser.add_argument(
+        "--silent",
+        action="store_true",
+        help="send no messages: what is left is the calculation",
+    )
     return parser.parse_args()
 
 
