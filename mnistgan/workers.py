@@ -9,14 +9,9 @@ import json
 import os
 import re
 import socket
-import subprocess
-import sys
-import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import zip_longest
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -24,8 +19,6 @@ import tensorflow as tf
 from mnistgan import data
 from mnistgan.runs import STRATEGIES
 from mnistgan.settings import Settings
-from mnistgan.valid import checked, whole
-from mnistgan.valid import path as valid_path
 
 SECONDS_TO_ANSWER = 2
 BROKEN = (  # what TensorFlow raises when a message to another worker gets no answer
@@ -306,83 +299,3 @@ def form_team(strategy: str = "one") -> Team:
             f"them as programs of their own ({error})"
         ) from error
     return Team(workers, addresses, rank)
-
-
-def free_addresses(count: int) -> list[str]:
-    """So many addresses of this machine where nobody listens, `host:port`."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-
-
-@checked(count=whole(2, 64), logs=valid_path)
-def start(
-    count: int, options: Sequence[str], logs: str | os.PathLike
-) -> list[subprocess.Popen]:
-    """Starts several workers on this machine, which share its cores (not its GPUs).
-
-    On several machines, you start one on each, with `TF_CONFIG` set; lesson 13 shows
-    how.
-
-    Args:
-        count: How many, from 2 to 64.
-        options: For `python -m mnistgan train`, such as `["--preset", "quick"]`; the
-            same for all.
-        logs: A folder; what the workers say goes to `worker_0.txt`, `worker_1.txt`, …
-
-    Returns:
-        Their processes, the chief's first.
-
-    Raises:
-        OSError: The folder cannot be made or written to.
-    """
-    logs = Path(logs)
-    logs.mkdir(parents=True, exist_ok=True)
-    cluster = {"worker": free_addresses(count)}
-    cores = str(max(1, (os.cpu_count() or 1) // count))
-    words = [sys.executable, "-m", "mnistgan", "train", "--strategy", "workers"]
-    started = []
-    for rank in range(count):
-        task = {"type": "worker", "index": rank}
-        own = {
-            "TF_CONFIG": json.dumps({"cluster": cluster, "task": task}),
-            "TF_NUM_INTRAOP_THREADS": cores,
-            "TF_NUM_INTEROP_THREADS": cores,
-            "CUDA_VISIBLE_DEVICES": "-1",
-        }
-        with open(logs / f"worker_{rank}.txt", "w") as log:
-            started.append(
-                subprocess.Popen(
-                    [*words, *options],
-                    env={**os.environ, **own},
-                    stdout=log,
-                    stderr=log,
-                )
-            )
-    return started
-
-
-@checked(logs=valid_path, lines=whole(1, 1_000))
-def side_by_side(logs: str | os.PathLike, lines: int = 6) -> str:
-    """Sets what two workers said last side by side.
-
-    Args:
-        logs: The folder that `start` was given.
-        lines: How many lines of each.
-
-    Returns:
-        Text of 88 columns; what has no room is left out.
-    """
-    said = []
-    for rank in range(2):
-        text = (Path(logs) / f"worker_{rank}.txt").read_text(errors="replace")
-        folded = [
-            part.strip()
-            for line in text.replace("\r", "\n").splitlines()
-            for part in ([line[:42]] if "step/s" in line else textwrap.wrap(line, 42))
-        ]
-        said.append([line for line in folded if line][-lines:])
-    rows = zip_longest(["worker 0", *said[0]], ["worker 1", *said[1]], fillvalue="")
-    return "\n".join(f"{left:42} │ {right:42}".rstrip() for left, right in rows)

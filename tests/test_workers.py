@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 import yaml
 
-from mnistgan import __main__, projects, runs, training, workers
+from mnistgan import __main__, launch, projects, runs, training, workers
 from mnistgan.settings import Settings
 
 SMALL = Settings(
@@ -108,6 +108,19 @@ def test_only_the_chief_writes(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_logs_stand_side_by_side(tmp_path):
+    bar = "Epoch 1 of 2:  9%|▏ | 9/99 [00:10<00:13, 9.9step/s, d_loss=1.32, g_loss=0.7]"
+    (tmp_path / "worker_0.txt").write_text(f"{bar}\r{bar.replace('9/99', '10/99')}\n")
+    (tmp_path / "worker_1.txt").write_text("Sorry: " + "many words " * 6)
+    rows = launch.side_by_side(tmp_path, 2).splitlines()
+    assert [row.split(" │ ")[0].strip() for row in rows] == [
+        "worker 0",
+        "step 9, d_loss=1.32, g_loss=0.7",
+        "step 10, d_loss=1.32, g_loss=0.7",
+    ]
+    assert all(len(row) <= 88 and row[43] == "│" for row in rows)
+
+
 def last_line(log):
     return log.read_text().replace("\r", "\n").strip().splitlines()[-1]
 
@@ -115,7 +128,7 @@ def last_line(log):
 def test_a_killed_worker_stops_the_run_which_goes_on_when_both_are_back(tmp_path):
     options = ["--preset=quick", "--pictures=3200", "--epochs=1", "--judged=0"]
     options += ["--generator-width=2", f"--out={tmp_path / 'run'}"]
-    both = workers.start(2, options, tmp_path / "first")
+    both = launch.start(2, options, tmp_path / "first")
     saved, began = tmp_path / "run/diary.csv", time.monotonic()
     while not saved.exists() and time.monotonic() - began < 120:
         time.sleep(0.1)  # the first checkpoint is there
@@ -124,7 +137,7 @@ def test_a_killed_worker_stops_the_run_which_goes_on_when_both_are_back(tmp_path
     found = last_line(tmp_path / "first/worker_0.txt")
     assert "worker 1 (127.0.0.1:" in found and "stopped answering" in found
 
-    both = workers.start(2, options, tmp_path / "second")
+    both = launch.start(2, options, tmp_path / "second")
     assert [each.wait(120) for each in both] == [0, 0]
     assert runs.read_diary(tmp_path / "run")[-1]["step"] == 100
     assert "The first worker keeps" in last_line(tmp_path / "second/worker_1.txt")

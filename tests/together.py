@@ -33,10 +33,10 @@ def parse():
 
 def start_two(words):
     """Starts two of these programs, each with its own core; the first one tells."""
-    from mnistgan import workers
+    from mnistgan import launch
 
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    cluster = {"worker": workers.free_addresses(2)}
+    cluster = {"worker": launch.free_addresses(2)}
     both = []
     for rank in range(2):
         task = {"type": "worker", "index": rank}
