@@ -8,7 +8,7 @@ import pytest
 from tensorflow import keras
 from test_training import SMALL
 
-from mnistgan import loop, scores, training
+from mnistgan import scores, training, workers
 from mnistgan.drawing import load_generator
 from mnistgan.judge import Score
 
@@ -67,7 +67,7 @@ def test_judging_is_not_training_time(kept, tmp_path, monkeypatch):
 def test_going_back_to_a_checkpoint_scores_no_step_twice(kept, tmp_path, monkeypatch):
     often = dataclasses.replace(JUDGED, previews=2)
     with monkeypatch.context() as patch:
-        patch.setattr(loop.data, "make_dataset", broken_after(105))
+        patch.setattr(workers.data, "make_dataset", broken_after(105))
         with pytest.raises(RuntimeError, match="power cut"):
             training.train(often, tmp_path / "run")
     assert scores.read_scores(tmp_path / "run")[-1]["step"] == 100
@@ -79,11 +79,15 @@ def test_going_back_to_a_checkpoint_scores_no_step_twice(kept, tmp_path, monkeyp
 
 def broken_after(steps):
     """A dealer of batches that fails after some steps, as if the power were cut."""
-    whole, dealt = loop.data.make_dataset, []
+    whole, dealt = workers.data.make_dataset, []
 
     class Deck:
         def __init__(self, *args):
             self.deck = whole(*args)
+
+        def take(self, count):
+            self.deck = self.deck.take(count)
+            return self
 
         def skip(self, count):
             for batch in self.deck.skip(count):
