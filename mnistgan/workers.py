@@ -96,20 +96,19 @@ class Team:
         return self.strategy.num_replicas_in_sync
 
     def rows(self, settings: Settings) -> int:
-        """How many pictures of each batch a replica has; ValueError if that is odd."""
-        rows, rest = divmod(settings.batch_size, self.replicas)
-        if rest or rows < 2:  # batch normalisation needs two
-            raise ValueError(
-                f"batch_size is {settings.batch_size}, for {self.replicas} devices; it "
-                "must be a multiple of their number, with at least 2 for each"
-            )
-        return rows
+        """How many pictures of each batch a replica has."""
+        return settings.batch_size // self.replicas
 
     def check(self, settings: Settings, on_trouble: str) -> None:
         """Refuses what a team cannot do, with ValueError, and says how it shares."""
         if self.replicas == 1:
             return
         rows, names = self.rows(settings), ("generator", "discriminator")
+        if settings.batch_size % self.replicas or rows < 2:
+            raise ValueError(
+                f"batch_size is {settings.batch_size}, for {self.replicas} devices; it "
+                "must be a multiple of their number, with at least 2 for each"
+            )
         if on_trouble == "back" and len(self.addresses) > 1:
             raise ValueError(
                 "on_trouble is 'back', but several workers cannot go back together; "

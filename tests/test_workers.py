@@ -90,6 +90,13 @@ def test_each_worker_has_its_own_pictures_and_its_rows_of_each_batch():
     assert all(map(np.array_equal, left, halves[1][40:]))
 
 
+def test_one_device_may_have_batches_of_one():
+    single = dataclasses.replace(SMALL, batch_size=1, epochs=1, pictures=3)
+    numbers = np.arange(3).reshape(-1, 1)
+    batches = list(workers.ALONE.deal((numbers, None), single, 0))
+    assert sorted(int(batch[0, 0]) for batch in batches) == [0, 1, 2]
+
+
 def test_a_worker_loads_no_more_than_its_share():
     numbers = team(1).own_numbers(SMALL)
     asked = dataclasses.replace(SMALL, project="asked", classes=10)
