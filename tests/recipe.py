@@ -33,6 +33,7 @@ from tensorflow.keras import layers  # noqa: E402
 from mnistgan import data, drawing, judge, models, training  # noqa: E402
 from mnistgan.layers import BatchNorm, ConvTranspose, Fog  # noqa: E402
 from mnistgan.settings import Settings, choose_settings  # noqa: E402
+from mnistgan.training import make_train_step  # noqa: E402
 
 START = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
 softplus = tf.nn.softplus
@@ -269,6 +270,30 @@ def make_penalised_step(generator, discriminator, g_adam, d_adam, seed=0, gamma=
     return tf.function(train_step)
 
 
+def make_twice_step(generator, discriminator, g_adam, d_adam, seed=0):
+    """The detective learns twice for each time that the artist does.
+
+    Each half of the batch is a turn of the detective, the second one of both.
+    """
+    both = make_train_step(generator, discriminator, g_adam, d_adam, seed)
+    d_weights = discriminator.trainable_variables
+
+    def train_step(images, labels=None):
+        first, second = tf.split(images, 2)
+        shape = (len(first), generator.input_shape[1])
+        noise = tf.random.stateless_normal(shape, (seed + 1, g_adam.iterations.value))
+        fake_images = generator(noise, training=True)
+        with tf.GradientTape() as tape:
+            real_logits = discriminator(data.to_float(first), training=True)
+            fake_logits = discriminator(fake_images, training=True)
+            loss = models.discriminator_loss(real_logits, fake_logits)
+        d_adam.apply(tape.gradient(loss, d_weights))
+        d_adam.iterations.assign_sub(1)  # both turns belong to one step
+        return both.python_function(second)
+
+    return tf.function(train_step)
+
+
 def make_copy_step(generator, averaged):
     """No average: the one that is kept is always the newest."""
     pairs = list(zip(averaged.variables, generator.variables, strict=True))
@@ -410,6 +435,10 @@ ROWS = {
     "label smoothing": ({}, {"discriminator_loss": smooth_loss}),
     "saturating loss": ({}, {"generator_loss": saturating_loss}),
     "relativistic loss": ({}, {"make_train_step": make_relativistic_step}),
+    "detective learns twice": (
+        {"batch_size": 64},
+        {"make_train_step": make_twice_step},
+    ),
     "relativistic, R1 and R2": ({}, {"make_train_step": make_penalised_step}),
     "relativistic, R1 and R2, no fog": (
         {"fog": 0.0},
