@@ -64,12 +64,15 @@ def make_train_step(
         shape = (len(images), generator.inputs[0].shape[1])
         step = generator_optimizer.iterations.value
         noise = shared_normal(shape, (seed, step))
-        with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
+        with tf.GradientTape() as g_tape:
             fake_images = generator(told(noise, labels), training=True)
-            real_logits = discriminator(told(to_float(images), labels), training=True)
-            fake_logits = discriminator(told(fake_images, labels), training=True)
+            with tf.GradientTape() as d_tape:
+                real_logits = discriminator(
+                    told(to_float(images), labels), training=True
+                )
+                fake_logits = discriminator(told(fake_images, labels), training=True)
+                d_loss = discriminator_loss(real_logits, fake_logits)
             g_loss = generator_loss(fake_logits)
-            d_loss = discriminator_loss(real_logits, fake_logits)
         generator_optimizer.apply(g_tape.gradient(g_loss, g_weights))
         discriminator_optimizer.apply(d_tape.gradient(d_loss, d_weights))
         return d_loss, g_loss, real_logits, fake_logits
