@@ -112,8 +112,9 @@ def train(options: argparse.Namespace) -> int:
     )
     folder = run.folder
     if not run.finished:
+        saved = "Stopped and saved" if run.chief else "Stopped with the others"
         print(
-            f"Stopped and saved after step {run.step} of {run.total_steps}. "
+            f"{saved} after step {run.step} of {run.total_steps}. "
             "The same command goes on from here."
         )
         return 130

@@ -2,7 +2,8 @@
 
 The run's own folder is the source: `diary.csv`, `scores.csv` and `previews/`. A diary
 copies from there what is new since it was last brought up to date, and never more than
-the newest checkpoint knows. So a run that was killed and goes on writes nothing twice.
+the newest checkpoint knows. A run that was killed, or that goes back, writes nothing
+twice: what a diary holds stays there, and new rows begin where it ended.
 """
 
 import importlib
@@ -183,12 +184,13 @@ class Diaries:
         self._open[name] = DIARIES[name](self._folder, settings)
 
     def _copy(self, name: str, diary: Diary, step: int) -> None:
-        reached = json.loads(self._note.read_text()) if self._note.exists() else {}
-        for entry in news(self._folder, reached.get(name, -1), step):
+        known = json.loads(self._note.read_text()) if self._note.exists() else {}
+        reached = known.get(name, -1)
+        for entry in news(self._folder, reached, step):
             diary.write(*entry)
         # First the note, then the disk: rather a gap after a crash than rows twice.
         with files.whole(self._note) as aside:
-            aside.write_text(json.dumps({**reached, name: step}) + "\n")
+            aside.write_text(json.dumps({**known, name: max(step, reached)}) + "\n")
         diary.flush()
 
     def _guard(self, name: str, task) -> None:

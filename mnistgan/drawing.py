@@ -172,7 +172,8 @@ def walk(
 
     The walk follows the arc between them, not the straight line: noise of a normal
     distribution lies near a sphere, and a straight line would cut through its empty
-    inside (White 2016, "Sampling Generative Networks", section 2.1).
+    inside (White 2016, "Sampling Generative Networks", section 2.1). Zero has no
+    direction: from there, or to there, the walk is straight.
 
     Args:
         start: `(noise_dim,)`, float32.
@@ -191,9 +192,11 @@ def walk(
             f"cannot walk from shape {start.shape} to {end.shape}: both must be alike"
         )
     share = tf.linspace(0.0, 1.0, steps)[:, tf.newaxis]
-    cosine = tf.reduce_sum(start * end) / (tf.norm(start) * tf.norm(end))
+    lengths = tf.norm(start) * tf.norm(end)
+    cosine = tf.math.divide_no_nan(tf.reduce_sum(start * end), lengths)
     angle = tf.acos(tf.clip_by_value(cosine, -1.0, 1.0))
-    if straight or tf.sin(angle) < 1e-4:  # in the same direction, the arc is a line
+    # In the same direction, or from or to zero, the arc is a line.
+    if straight or lengths == 0 or tf.sin(angle) < 1e-4:
         return (1 - share) * start + share * end
     near, far = tf.sin((1 - share) * angle), tf.sin(share * angle)
     return (near * start + far * end) / tf.sin(angle)

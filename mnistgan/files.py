@@ -12,6 +12,7 @@ from pathlib import Path
 
 LEDGER = "checksums.json"  # the file of a folder that holds the others' checksums
 ASIDE = re.compile(r"\.[0-9a-f]{8}-.+")
+OLD = ".old-"  # before the name of a folder whose place is being taken
 
 
 def aside_of(path: Path) -> Path:
@@ -72,23 +73,34 @@ def whole_folder(path: Path) -> Iterator[Path]:
         path: The folder that is wanted. An older one is replaced.
 
     Yields:
-        A new folder beside it. If the block fails, it is removed.
+        A new folder beside it. If the block fails, or the new folder cannot take its
+        place, it is removed, and an older one stays.
 
     Raises:
         OSError: It cannot be made or written to.
     """
-    aside, old = aside_of(path), aside_of(path)
+    aside, old = aside_of(path), path.with_name(OLD + path.name)
     aside.mkdir(parents=True)
     try:
         yield aside
         seal(aside)
         if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
             os.rename(path, old)
         os.rename(aside, path)
         flush(path.parent)
     finally:
-        for rest in (aside, old):
-            shutil.rmtree(rest, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
+        settle(old)
+
+
+def settle(old: Path) -> None:
+    """Removes an old folder whose place was taken; else, puts it back there."""
+    path = old.with_name(old.name.removeprefix(OLD))
+    if path.exists():
+        shutil.rmtree(old, ignore_errors=True)
+    elif old.exists():
+        os.rename(old, path)
 
 
 def checksum(path: Path) -> str:
@@ -124,9 +136,12 @@ def note(path: Path, new: str) -> None:
         entries = read_ledger(path.parent)
     except ValueError:
         entries = {}  # what is being written makes a new one
-    write_ledger(
-        path.parent, {**entries, path.name: [new, *entries.get(path.name, [])[:1]]}
-    )
+    right = [new]
+    if path.exists():
+        present = checksum(path)
+        if present in entries.get(path.name, [present]):  # else it is damaged
+            right.append(present)
+    write_ledger(path.parent, {**entries, path.name: right})
 
 
 def seal(folder: Path) -> None:
@@ -167,10 +182,16 @@ def damage(folder: Path) -> str:
 
 
 def sweep(folder: Path) -> None:
-    """Removes what a killed program left aside in a folder and its `checkpoints`."""
-    for path in [*folder.glob(".*-*"), *folder.glob("checkpoints/.*-*")]:
+    """Clears up what a killed program left aside in a run's folder.
+
+    A checkpoint that was about to be replaced gets its place back, if that is free.
+    """
+    places = folder, folder / "checkpoints", folder / "previews"
+    for path in [path for place in places for path in place.glob(".*-*")]:
         if ASIDE.fullmatch(path.name):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+    for old in list(folder.glob(f"checkpoints/{OLD}*")):
+        settle(old)

@@ -191,10 +191,7 @@ def effect(generator: keras.Model, direction: np.ndarray, seed: int = 0) -> dict
     noise = make_noise(generator, 500, seed)
     usual = measure(draw(generator, noise))
     low, high = (measure(draw(generator, noise + d * direction)) for d in (-1, 1))
-    return {
-        name: float((high[name] - low[name]).mean() / usual[name].std())
-        for name in usual
-    }
+    return {k: float((high[k] - low[k]).mean() / v.std()) for k, v in usual.items()}
 
 
 def prepare_drawing(source: str | os.PathLike | bytes | np.ndarray) -> np.ndarray:
@@ -235,14 +232,12 @@ def prepare_drawing(source: str | os.PathLike | bytes | np.ndarray) -> np.ndarra
     if edge.mean() > 127:
         picture = ImageOps.invert(picture)
     box = picture.point(lambda value: 255 * (value > 60)).getbbox()
-    if box is None:
-        raise ValueError("this picture is empty: there is nothing on it to copy")
-    digit = ImageOps.contain(picture.crop(box), (46, 46))
+    digit = picture.crop(box)
+    digit = digit.resize([max(1, round(46 * n / max(digit.size))) for n in digit.size])
     ink = np.array(digit, float)
-    y, x = (
-        np.average(np.arange(n), weights=ink.sum(1 - i))
-        for i, n in enumerate(ink.shape)
-    )
+    if box is None or not ink.any():
+        raise ValueError("this picture is empty: there is nothing on it to copy")
+    y, x = (np.indices(ink.shape) * ink).sum((1, 2)) / ink.sum()
     canvas = Image.new("L", (64, 64))
     canvas.paste(digit, (round(31.5 - x), round(31.5 - y)))
     return np.array(canvas)[..., None]
@@ -269,8 +264,7 @@ def find_noise(
         drawn from it, in units of 0..255.
 
     Raises:
-        ValueError: The picture has another shape or type, `steps` is below 1, or the
-            generator has classes.
+        ValueError: The picture does not fit, no steps, or the generator has classes.
     """
     if classes(generator):
         raise ValueError("a generator that takes wishes cannot search for a picture")
@@ -279,9 +273,12 @@ def find_noise(
         raise ValueError(
             f"cannot search for a picture of shape {picture.shape}; it must be {wanted}"
         )
+
+    def far(noise):
+        return ((draw(generator, noise).astype(float) - picture) ** 2).mean((1, 2, 3))
+
     starts = make_noise(generator, 2_000, seed)
-    far = ((draw(generator, starts).astype(float) - picture) ** 2).mean((1, 2, 3))
-    noise = keras.Variable(tf.gather(starts, np.argsort(far)[:16]))
+    noise = keras.Variable(tf.gather(starts, np.argsort(far(starts))[:16]))
     adam = keras.optimizers.Adam(0.05)
     adam.build([noise])
     target = to_float(picture)
@@ -294,9 +291,9 @@ def find_noise(
             pull = 1e-3 * tf.reduce_mean(noise.value**2, axis=1)
             loss = tf.reduce_sum(errors + pull)
         adam.apply([tape.gradient(loss, noise.value)])
-        return errors
 
     for _ in trange(steps, unit="step", mininterval=1):
-        errors = step()
-    best = int(tf.argmin(errors))
-    return noise.value[best], float(errors[best]) ** 0.5 * 127.5
+        step()
+    errors = far(noise.value)
+    best = int(errors.argmin())
+    return noise.value[best], float(errors[best]) ** 0.5

@@ -19,7 +19,19 @@ KINDS = {  # what a model may be made of, by the module that Keras writes down
     "keras.constraints": keras.constraints,
     "mnistgan.layers": layers,
 }
-FOREIGN = {"Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
+# Of Keras' layers, those that only calculate. Others open files, or run code.
+LAYERS = {
+    "Activation", "Add", "Average", "AveragePooling2D", "BatchNormalization",
+    "Concatenate", "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose",
+    "Cropping2D", "Dense", "DepthwiseConv2D", "Dot", "Dropout", "ELU", "Embedding",
+    "Flatten", "GRU", "GaussianDropout", "GaussianNoise", "GlobalAveragePooling2D",
+    "GlobalMaxPooling2D", "GroupNormalization", "Identity", "InputLayer", "LSTM",
+    "LayerNormalization", "LeakyReLU", "MaxPooling2D", "Maximum", "Minimum",
+    "MultiHeadAttention", "Multiply", "PReLU", "Permute", "ReLU", "RepeatVector",
+    "Rescaling", "Reshape", "SeparableConv2D", "Softmax", "SpatialDropout2D",
+    "SpectralNormalization", "Subtract", "UnitNormalization", "UpSampling2D",
+    "ZeroPadding2D"
+}  # fmt: skip
 OTHERS = {"Functional", "Sequential", "Model", "DTypePolicy", "__keras_tensor__"}
 LARGEST = 500_000_000  # bytes, unpacked; the course's largest model has 8 million
 
@@ -36,7 +48,7 @@ def parts(config: Any) -> Iterator[dict]:
 
 
 def is_known(part: dict) -> bool:
-    """Whether a part of a model is a class of Keras or ours that runs no foreign code.
+    """Whether a part of a model is a class of Keras or ours that only calculates.
 
     Args:
         part: With `class_name`, and the module that the class is from.
@@ -45,7 +57,7 @@ def is_known(part: dict) -> bool:
     if name in OTHERS:
         return module is None or module.split(".")[0] == "keras"
     found = getattr(KINDS.get(str(module)), str(name), None)
-    return isinstance(found, type) and name not in FOREIGN
+    return isinstance(found, type) and (module != "keras.layers" or name in LAYERS)
 
 
 def check_model(path: Path) -> None:
@@ -68,25 +80,33 @@ def check_model(path: Path) -> None:
     for part in parts(description):
         if not is_known(part):
             name = f"{part.get('module')}.{part['class_name']}"
-            raise ValueError(f"it holds {name}, which could run foreign code")
+            raise ValueError(
+                f"it holds {name}, which could run foreign code or open files"
+            )
 
 
 def load_model(path: str | os.PathLike) -> keras.Model:
     """Loads a model that the course wrote; see `check_model`.
 
     Args:
-        path: A `.keras` file.
+        path: A `.keras` file. For other endings, Keras has readers of its own, which
+            `check_model` does not know.
 
     Returns:
         The model, not compiled.
 
     Raises:
         OSError: There is no such file.
-        ValueError: It is damaged, or not a model of this course.
+        ValueError: It is damaged, has another ending, or is not a model of this course.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}; train first: make digits")
+    if not path.name.endswith(".keras"):
+        raise ValueError(
+            f"{path} does not end in .keras; only such files are opened. If it is one, "
+            "rename it; else, save the model again, as robot.keras"
+        )
     files.check(path)
     try:
         check_model(path)

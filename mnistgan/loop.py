@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from mnistgan import checkpoints, plots, scores
+from mnistgan import checkpoints, files, plots, scores
 from mnistgan.drawing import draw
 from mnistgan.loading import save_model
 from mnistgan.runs import COLUMNS, Run, Trouble, read_diary, write_diary, write_settings
@@ -75,12 +75,13 @@ def play(run, settings, album, take_step, state, judge, diaries, on_trouble, tea
             shown = {name: f"{diary[-1][name]:.2f}" for name in COLUMNS[2:]}
             bar.set_postfix(shown, refresh=False)
             waited = time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
-            due = waited or asked.is_set() or step % per_epoch == 0
+            stop = team.anybody(asked.is_set())
+            due = waited or stop or step % per_epoch == 0
             if due and team.chief:
                 saved_at = time.monotonic()
                 keep(run.folder, settings, state, step, saved_at - begun, diary)
                 diaries.update(step)
-            if asked.is_set():
+            if stop:
                 break
     return dataclasses.replace(
         run, step=step, diary=diary, seconds=float(state.seconds)
@@ -137,7 +138,10 @@ def go_back(run: Run, state: tf.train.Checkpoint, trouble: Trouble) -> Run:
         "are halved."
     )
     return dataclasses.replace(
-        run, step=int(state.step), diary=read_diary(run.folder), seconds=0.0
+        run,
+        step=int(state.step),
+        diary=read_diary(run.folder),
+        seconds=float(state.seconds),
     )
 
 
@@ -172,11 +176,26 @@ def watch(folder, settings, state, judge, minutes, diary, on_trouble) -> None:
         tqdm.write(ailment)
 
 
+def is_finished(run: Run, state: tf.train.Checkpoint) -> bool:
+    """Whether what `finish` writes is there, undamaged, and from the last step."""
+    names = "generator.keras", f"{state.discriminator.name}.keras", "grid.png"
+    paths = [run.folder / name for name in (*names, "losses.png")]
+    saved = run.folder / "checkpoints" / f"step_{run.step:08}" / "settings.json"
+    try:
+        for path in paths:
+            files.check(path)
+        return min(path.stat().st_mtime for path in paths) >= saved.stat().st_mtime
+    except (OSError, ValueError):
+        return False
+
+
 def finish(run: Run, state: tf.train.Checkpoint) -> None:
     """Writes what people keep of a run: the robots, and the pictures."""
     save_model(state.averaged, run.folder / "generator.keras")
     save_model(state.discriminator, run.folder / f"{state.discriminator.name}.keras")
     plots.save_grid(draw(state.averaged, state.fixed_noise), run.folder / "grid.png")
     plots.save_figure(plots.plot_losses(run.diary), run.folder / "losses.png")
-    if frames := plots.read_frames(sorted((run.folder / "previews").glob("*.png"))):
+    if frames := plots.read_frames(
+        sorted((run.folder / "previews").glob("step_*.png"))
+    ):
         plots.save_film(frames, run.folder / "progress.gif")

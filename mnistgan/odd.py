@@ -196,6 +196,7 @@ def train_watch(
 
     Raises:
         ValueError: There are too few pictures, or no steps.
+        KeyboardInterrupt: You stopped it: the robots are not ready.
     """
     if len(ordinary) < BATCH or steps < 1:
         raise ValueError(
@@ -208,7 +209,9 @@ def train_watch(
         settings = choose_settings(
             "quick", project, pictures=count, epochs=epochs, batch_size=BATCH, seed=seed
         )
-        train(settings, folder / project, pictures=ordinary[:count])
+        run = train(settings, folder / project, pictures=ordinary[:count])
+        if not run.finished:
+            raise KeyboardInterrupt("stopped; call train_watch again to go on")
     names = "vae/generator", "vae/encoder", "digits/discriminator"
     models = (folder / f"{name}.keras" for name in names)
     return tuple(load_model(path) for path in models)

@@ -85,7 +85,8 @@ def read_frames(paths: Sequence[Path]) -> list[Image.Image]:
         try:
             with Image.open(path) as picture:
                 picture.verify()  # its checksums
-            frames.append(Image.open(path))
+            with Image.open(path) as picture:  # one that was verified is used up
+                frames.append(picture.copy())
         except Exception as error:  # a damaged file can fail anywhere inside Pillow
             print(f"The preview {path.name} is damaged ({error}). It is left out.")
     return frames

@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from mnistgan import data
-from mnistgan.settings import Settings
+from mnistgan.settings import PROJECTS, Settings
 from mnistgan.valid import array, checked
 
 Album = tuple[np.ndarray, np.ndarray | None]
@@ -49,6 +49,24 @@ def load_album(
     digits, names = data.load_mnist(some, data_dir)
     labels = data.one_hot(names[chosen]) if settings.classes else None
     return data.prepare_all(digits[chosen]), labels
+
+
+def check_fits(settings: Settings) -> None:
+    """Refuses settings that do not suit the project's own pictures: ValueError."""
+    project = settings.project
+    kinds = {"digits": (0, 10), "asked": (10,)}.get(project, (0,))
+    channels = (PROJECTS[project].get("channels", 1),)
+    for name, right in {"channels": channels, "classes": kinds}.items():
+        if (value := getattr(settings, name)) not in right:
+            raise ValueError(
+                f"{name} is {value}; the pictures of the project {project} need "
+                f"{' or '.join(map(str, right))}"
+            )
+    if settings.judged and project in ("faces", "music"):
+        raise ValueError(
+            f"judged is {settings.judged}; the judge knows digits only, so for the "
+            f"project {project} it must be 0"
+        )
 
 
 @checked(pictures=array())

@@ -2,12 +2,15 @@
 
 import csv
 import dataclasses
+import hashlib
 import itertools
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from mnistgan import files
 from mnistgan.settings import Settings
@@ -55,22 +58,40 @@ def write_settings(folder: Path, settings: Settings) -> None:
         aside.write_text(json.dumps(dataclasses.asdict(settings), indent=2) + "\n")
 
 
-def claim_folder(folder: Path, settings: Settings, last: Path | None) -> None:
+def digest_of(pictures: np.ndarray | None) -> str:
+    """The SHA-256 of your own pictures, in hexadecimal; empty where there are none."""
+    if pictures is None:
+        return ""
+    return hashlib.sha256(np.ascontiguousarray(pictures).data).hexdigest()
+
+
+def claim_folder(
+    folder: Path,
+    settings: Settings,
+    last: Path | None,
+    pictures: np.ndarray | None = None,
+) -> None:
     """Notes a new run's settings in its folder, or compares them with an old run's.
 
     Args:
         folder: The run's folder.
         settings: What is wanted.
         last: The old run's newest checkpoint; None for a new run.
+        pictures: Your own; None for those of the project.
 
     Raises:
         OSError: The folder cannot be made or written to.
-        ValueError: It holds a run with other settings.
+        ValueError: It holds a run with other settings, or that saw other pictures.
     """
+    seen = folder / "pictures.sha256"  # only where a run learns from your own
+    own = digest_of(pictures)
     if last is None:
-        for name in ("diary.csv", "scores.csv"):  # of a run that cannot go on
-            (folder / name).unlink(missing_ok=True)
+        for name in ("diary.csv", "scores.csv", "diaries.json", seen.name):
+            (folder / name).unlink(missing_ok=True)  # of a run that cannot go on
         write_settings(folder, settings)
+        if own:
+            with files.whole(seen) as aside:
+                aside.write_text(own)
         return
     wanted = dataclasses.asdict(settings)
     found = dict(json.loads((last / "settings.json").read_text()))
@@ -84,6 +105,12 @@ def claim_folder(folder: Path, settings: Settings, last: Path | None) -> None:
             f"{folder} holds a run with other settings: {'; '.join(changes)}. Use the "
             "same settings to go on with it, choose another folder, or put this run "
             "aside and begin a new one: --afresh, or train(..., afresh=True)"
+        )
+    if own != (seen.read_text() if seen.exists() else ""):
+        raise ValueError(
+            f"{folder} holds a run that learned from other pictures. Choose another "
+            "folder, or put this run aside and begin a new one: "
+            "train(..., afresh=True)"
         )
 
 

@@ -61,15 +61,12 @@ def make_train_step(
     discriminator_optimizer.build(d_weights)
 
     def train_step(images, labels=None):
-        shape = (len(images), generator.inputs[0].shape[1])
-        step = generator_optimizer.iterations.value
-        noise = shared_normal(shape, (seed, step))
+        real_images, step = to_float(images), generator_optimizer.iterations.value
+        noise = shared_normal((len(images), generator.inputs[0].shape[1]), (seed, step))
         with tf.GradientTape() as g_tape:
             fake_images = generator(told(noise, labels), training=True)
             with tf.GradientTape() as d_tape:
-                real_logits = discriminator(
-                    told(to_float(images), labels), training=True
-                )
+                real_logits = discriminator(told(real_images, labels), training=True)
                 fake_logits = discriminator(told(fake_images, labels), training=True)
                 d_loss = discriminator_loss(real_logits, fake_logits)
             g_loss = generator_loss(fake_logits)
@@ -217,7 +214,8 @@ def make_whole_step(settings: Settings, state: tf.train.Checkpoint, team: Team =
         average_step(state.generator_optimizer.iterations.value)
         return team.strategy.experimental_local_results(found)[0]
 
-    return tf.function(whole_step, jit_compile=settings.jit_compile or None)
+    compiled = settings.jit_compile and team.replicas == 1  # XLA knows one device only
+    return tf.function(whole_step, jit_compile=compiled or None)
 
 
 def train(
@@ -274,7 +272,9 @@ def train(
         raise ValueError(
             f"on_trouble is {on_trouble!r}; choose from {', '.join(ON_TROUBLE)}"
         )
-    if pictures is not None:
+    if pictures is None:
+        projects.check_fits(settings)
+    else:
         projects.check_own(pictures, settings)
     team = form_team(strategy)
     team.check(settings, on_trouble)
@@ -295,12 +295,13 @@ def take_part(settings, folder, data_dir, diary, pictures, on_trouble, team) -> 
     last = judge = None
     if team.chief:
         last = checkpoints.newest(folder)
-        claim_folder(folder, settings, last)
+        claim_folder(folder, settings, last, pictures)
         judge = load_judge(data_dir=data_dir) if settings.judged else None
     state = new_state(settings, team)  # after the judge, whose training sets own seeds
     step = make_whole_step(settings, state, team)
     if last:
         checkpoints.restore(last, folder, state)
+    team.agree(settings)
     team.follow_chief(changed_by(state))
     run = Run(
         folder,
@@ -318,7 +319,7 @@ def take_part(settings, folder, data_dir, diary, pictures, on_trouble, team) -> 
             game = settings, album, step, state, judge, diaries, on_trouble, team
             run = loop.play_on(run, *game)
         diaries.update(run.step)
-    if team.chief:
+    if team.chief and not loop.is_finished(run, state):
         loop.finish(run, state)
     return run
 

@@ -5,13 +5,14 @@ learn is added up before anybody changes (synchronous data parallelism, with
 `tf.distribute`). So all replicas stay equal, and learn what one alone would learn.
 """
 
+import dataclasses
 import json
 import os
 import re
 import socket
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
@@ -70,7 +71,7 @@ def shared_normal(shape: tuple[int, ...], seed) -> tf.Tensor:
     )
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Team:
     """Who shares the work, and which of them this process is.
 
@@ -169,24 +170,62 @@ class Team:
                     lambda _, deck=deck: deck
                 )
 
-    def follow_chief(self, variables: list[tf.Variable]) -> None:
-        """Gives every process the chief's values, such as those of a checkpoint."""
-        if len(self.addresses) == 1:
-            return
+    def listen(self, rank: int, values: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Gives every process the values that one of them, `rank`, has."""
+        speaker = rank * (self.replicas // len(self.addresses))
 
-        def from_chief(value):
+        def hear(value):
             wide = tf.cast(value, tf.int64) if value.dtype == tf.uint32 else value
             context = tf.distribute.get_replica_context()
-            sent = tf.identity(wide) if self.chief else tf.zeros_like(wide)
+            speaks = tf.equal(context.replica_id_in_sync_group, speaker)
+            sent = tf.where(speaks, wide, tf.zeros_like(wide))
             return tf.cast(context.all_reduce("SUM", sent), value.dtype)
 
         @tf.function
         def tell(values):
-            return self.strategy.run(lambda: [from_chief(value) for value in values])
+            return self.strategy.run(lambda: [hear(value) for value in values])
 
-        news = tell([variable.read_value() for variable in variables])
+        news = tell(values)
+        return [self.strategy.experimental_local_results(new)[0] for new in news]
+
+    def follow_chief(self, variables: list[tf.Variable]) -> None:
+        """Gives every process the chief's values, such as those of a checkpoint."""
+        if len(self.addresses) == 1:
+            return
+        news = self.listen(0, [variable.read_value() for variable in variables])
         for variable, new in zip(variables, news, strict=True):
             variable.assign(new)
+
+    def agree(self, settings: Settings) -> None:
+        """Refuses processes whose settings are not the chief's, with ValueError."""
+        if len(self.addresses) == 1:
+            return
+        names = [field.name for field in dataclasses.fields(settings)[1:]]
+        own = [zlib.crc32(repr(getattr(settings, n)).encode()) for n in names]
+        own = tf.constant(own, tf.int64)
+        heard = [self.listen(n, [own])[0] for n in range(len(self.addresses))]
+        for rank, other in enumerate(heard):
+            differ = [
+                n for n, x, y in zip(names, heard[0], other, strict=True) if x != y
+            ]
+            if differ:
+                raise ValueError(
+                    f"worker {rank} ({self.addresses[rank]}) has other settings than "
+                    f"worker 0: {', '.join(differ)}. Start all of them with the same "
+                    "command"
+                )
+
+    def anybody(self, asked: bool) -> bool:
+        """Whether any process was asked to stop: then all of them stop together."""
+        if len(self.addresses) == 1:
+            return asked
+        known = tf.constant(int(asked))
+
+        def count():
+            return tf.distribute.get_replica_context().all_reduce("SUM", known)
+
+        found = self.strategy.experimental_local_results(self.strategy.run(count))
+        return int(found[0]) > 0
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -201,8 +240,9 @@ class Team:
             if len(self.addresses) == 1:
                 raise
             others = [n for n in range(len(self.addresses)) if n != self.rank]
-            gone = [n for n in others if not answers(self.addresses[n])] or others
+            gone = [n for n in others if not answers(self.addresses[n])]
             names = " and ".join(f"worker {n} ({self.addresses[n]})" for n in gone)
+            names = names or "a worker, or the network between them,"
             raise OSError(
                 f"{names} stopped answering, so worker {self.rank} stopped, too. Start "
                 "all of them again with the same command: they go on from the last "
@@ -215,7 +255,7 @@ ALONE = Team(tf.distribute.get_strategy())
 
 def seed_of(settings: Settings, epoch: int) -> int:
     """The seed that shuffles the pictures of an epoch."""
-    return settings.seed * 10_000 + epoch
+    return (settings.seed * 10_000 + epoch) % 2**31
 
 
 def shuffled(count: int, seed: int) -> np.ndarray:
@@ -292,6 +332,11 @@ def form_team(strategy: str = "one") -> Team:
     print(f"Worker {rank} of {len(addresses)}: waiting for the others.", flush=True)
     try:
         workers = tf.distribute.MultiWorkerMirroredStrategy()
+    except tf.errors.OpError as error:
+        raise OSError(
+            f"worker {rank} cannot listen at {addresses[rank]} ({error.message}): is "
+            "it running already? Otherwise give it another port"
+        ) from error
     except RuntimeError as error:
         raise ValueError(
             "workers must come together before TensorFlow calculates anything: start "

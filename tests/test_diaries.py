@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from test_training import SMALL
 
-from mnistgan import diaries, loop, training
+from mnistgan import diaries, loop, runs, training
 
 TINY = dataclasses.replace(SMALL, epochs=2)
 
@@ -75,6 +75,17 @@ def test_a_diary_that_is_asked_for_later_gets_the_whole_run(notes, tmp_path):
         training.train(TINY, tmp_path, diary=["notes"])
     told = [step for step, numbers, _ in notes.pages if numbers]
     assert told == [row["step"] for row in run.diary]
+
+
+def test_a_run_that_goes_back_writes_nothing_twice(notes, tmp_path):
+    kept = diaries.Diaries(["notes"], tmp_path, {})
+    for loss, reached in enumerate((50, 100, 150, 75, 100, 125, 175)):
+        steps = range(25, reached + 1, 25)
+        rows = [dict.fromkeys(runs.COLUMNS, loss) | {"step": step} for step in steps]
+        runs.write_diary(tmp_path, rows)
+        kept.update(reached)
+    told = [(step, numbers["d_loss"]) for step, numbers, _ in notes.pages]
+    assert told == [(25, 0), (50, 0), (75, 1), (100, 1), (125, 2), (150, 2), (175, 6)]
 
 
 @pytest.mark.parametrize("moment", ["__init__", "write", "flush", "close"])

@@ -1,5 +1,7 @@
 """Drawing, walking, and the pictures that are kept."""
 
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -56,6 +58,13 @@ def test_a_walk_keeps_its_ends_and_its_distance_from_zero():
     lengths = tf.norm(way, axis=1)
     assert float(tf.reduce_min(lengths)) > 0.9 * min(lengths[0], lengths[-1])
     assert np.allclose(walk(start, start, 3), [start] * 3)
+
+
+@pytest.mark.parametrize("start, end", [(0, 1), (1, 0), (0, 0)])
+def test_a_walk_from_or_to_zero_is_straight(start, end):
+    way = walk(tf.fill(8, float(start)), tf.fill(8, float(end)), 5)
+    line = np.linspace(start, end, 5)[:, None]
+    assert np.allclose(way, np.repeat(line, 8, axis=1))
 
 
 def test_impossible_walks_are_named():
@@ -124,6 +133,19 @@ def test_a_film_plays_every_frame_for_ever(tmp_path):
     assert film.n_frames == 4 and film.info["loop"] == 0
     with pytest.raises(ValueError, match="at least one frame"):
         plots.save_film([], tmp_path / "empty.gif")
+
+
+@pytest.mark.skipif(
+    not os.path.exists("/proc/self/fd"), reason="only Linux counts open files there"
+)
+def test_frames_leave_no_file_open(tmp_path):
+    paths = [tmp_path / f"step_{number}.png" for number in range(20)]
+    for grey, path in enumerate(paths):
+        plots.save_grid(np.full((1, 8, 8, 1), grey, "uint8"), path)
+    before = len(os.listdir("/proc/self/fd"))
+    frames = plots.read_frames(paths)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert [frame.getpixel((0, 0)) for frame in frames] == list(range(20))
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):

@@ -209,6 +209,95 @@ def test_a_damaged_preview_is_left_out_of_the_film(copy, capsys):
     assert "step_000025.png is damaged" in capsys.readouterr().out
 
 
+def test_a_preview_that_a_kill_left_aside_is_swept(copy):
+    left = copy / "previews" / ".1a2b3c4d-step_000100.png"
+    left.write_bytes(b"half")
+    with checkpoints.held(copy):
+        assert not left.exists()
+        assert (copy / "previews" / "step_000025.png").exists()
+
+
+def fails_once(monkeypatch, name, target):
+    """The first time that something shall become `target`, the disk says no."""
+    real, tried = getattr(os, name), []
+
+    def rename(source, place):
+        tried.append(place)
+        if tried.count(target) == 1:
+            raise OSError(f"no more room for {place}")
+        real(source, place)
+
+    monkeypatch.setattr(os, name, rename)
+
+
+def test_a_checkpoint_that_cannot_be_replaced_stays(copy, finished, monkeypatch):
+    last, state = checkpoints.newest(copy), training.new_state(SMALL)
+    checkpoints.restore(last, copy, state)
+    with monkeypatch.context() as patch:
+        fails_once(patch, "rename", last)
+        with pytest.raises(OSError, match="no more room for"):
+            checkpoints.save(copy, state)
+    assert checkpoints.newest(copy) == last
+    assert everything(copy) == everything(finished.folder)
+    assert not list(copy.glob("**/.*-*"))
+    checkpoints.save(copy, state)
+    assert checkpoints.newest(copy) == last and not list(copy.glob("**/.*-*"))
+
+
+REPLACE = """
+import os, sys
+from pathlib import Path
+from mnistgan import files
+place, real = Path(sys.argv[1]), os.rename
+os.rename = lambda old, new: os._exit(9) if new == place else real(old, new)
+with files.whole_folder(place) as aside:
+    (aside / "text").write_text("new")
+"""
+
+
+def test_killed_while_a_checkpoint_is_replaced_the_old_one_comes_back(tmp_path):
+    place = tmp_path / "checkpoints" / "step_00000040"
+    with files.whole_folder(place) as aside:
+        (aside / "text").write_text("old")
+    killed = subprocess.run([sys.executable, "-c", REPLACE, str(place)])
+    assert killed.returncode == 9 and not place.exists()
+    with checkpoints.held(tmp_path):
+        assert not files.damage(place) and (place / "text").read_text() == "old"
+        assert not list(tmp_path.glob("**/.*-*"))
+
+
+def test_what_a_kill_left_aside_is_never_taken_for_a_checkpoint(tmp_path):
+    place = tmp_path / "checkpoints"
+    (place / ".1a2b3c4d-step_00000080").mkdir(parents=True)
+    for name in ("step_00000040", f"{files.OLD}step_00000040"):
+        with files.whole_folder(place / name) as aside:
+            (aside / "text").write_text(name)
+    with checkpoints.held(tmp_path):
+        assert saved(tmp_path) == ["step_00000040"]
+        assert (place / "step_00000040" / "text").read_text() == "step_00000040"
+        assert not list(tmp_path.glob("**/.*-*"))
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_file_that_could_not_be_replaced_twice_is_still_right(
+    tmp_path, monkeypatch, noted
+):
+    path = tmp_path / "diary.csv"
+    with files.whole(path, noted=noted) as aside:
+        aside.write_text("old")
+    for text in ("new", "newer"):
+        with monkeypatch.context() as patch:
+            fails_once(patch, "replace", path)
+            with pytest.raises(OSError, match="no more room"):
+                with files.whole(path, noted=True) as aside:
+                    aside.write_text(text)
+    files.check(path)
+    assert path.read_text() == "old"
+    path.write_text("new")
+    with pytest.raises(ValueError, match=r"diary\.csv is damaged"):
+        files.check(path)
+
+
 @contextmanager
 def small_disk(folder, options):
     """Mounts a disk of its own on a folder, where the system lets us."""
@@ -344,6 +433,13 @@ def test_a_run_that_may_go_back_goes_on_half_as_fast(tmp_path, monkeypatch, caps
     checkpoints.restore(checkpoints.newest(run.folder), run.folder, state)
     state.generator_optimizer.iterations.assign(0)
     assert float(state.generator_optimizer.learning_rate) == pytest.approx(rate / 4)
+
+
+def test_the_time_of_a_run_that_goes_back_goes_on(tmp_path):
+    state = training.new_state(SMALL)
+    loop.keep(tmp_path, SMALL, state, 40, 12.0, [])
+    run = runs.Run(tmp_path, 65, SMALL.total_steps, [], 0.0)
+    assert loop.go_back(run, state, Trouble("exploded")).seconds == 12.0
 
 
 def test_a_third_explosion_is_one_too_many(tmp_path, monkeypatch):

@@ -100,6 +100,14 @@ def test_the_noise_of_a_drawing_is_found_again(generator):
     assert error < usual / 2
 
 
+def test_the_error_of_a_noise_is_that_of_what_it_draws(generator):
+    picture = draw(generator, make_noise(generator, 1, seed=77))[0]
+    noise, error = latent.find_noise(generator, picture, steps=1)
+    again = draw(generator, noise[np.newaxis])[0]
+    real = np.sqrt(np.mean((again.astype(float) - picture) ** 2))
+    assert real == pytest.approx(error, rel=1e-3)
+
+
 @pytest.mark.parametrize("shape, kind", [((28, 28, 1), "uint8"), ((64, 64, 1), "f")])
 def test_a_picture_of_another_kind_is_named(shape, kind):
     with pytest.raises(ValueError, match=r"cannot search for a picture|picture is"):
@@ -134,6 +142,15 @@ def test_any_picture_of_a_digit_comes_out_like_mnist(mode, dark_on_bright):
     assert np.average(y, weights=weights) == pytest.approx(31.5, abs=0.6)
 
 
+@pytest.mark.parametrize("upright", [False, True])
+def test_a_hairline_stays_visible(upright):
+    ink = np.zeros((60, 400), np.uint8)
+    ink[30] = 255
+    picture = latent.prepare_drawing(ink.T if upright else ink)
+    assert picture.shape == (64, 64, 1)
+    assert (picture > 200).sum() == 46
+
+
 @pytest.mark.parametrize("raw", [b"", b"no picture", png(Image.new("L", (9, 9)))[:40]])
 def test_what_is_no_picture_is_refused(raw):
     with pytest.raises(ValueError, match=r"not a picture|cannot be used"):
@@ -143,6 +160,10 @@ def test_what_is_no_picture_is_refused(raw):
 def test_an_empty_or_a_giant_picture_is_refused(tmp_path):
     with pytest.raises(ValueError, match="empty"):
         latent.prepare_drawing(png(Image.new("L", (50, 50), "white")))
+    dots = np.zeros((2000, 2000), np.uint8)
+    dots[0, 0] = dots[-1, -1] = 255  # too small to be seen at 46×46
+    with pytest.raises(ValueError, match="empty"):
+        latent.prepare_drawing(dots)
     with pytest.raises(ValueError, match="6000×6000 pixels are too many"):
         latent.prepare_drawing(png(Image.new("1", (6000, 6000))))
     with pytest.raises(FileNotFoundError):

@@ -11,7 +11,10 @@ from tensorflow import keras
 
 from mnistgan import loading
 from mnistgan.drawing import PRETRAINED, load_generator
+from mnistgan.judge import build_judge
 from mnistgan.models import build_discriminator, build_generator
+from mnistgan.vae import build_encoder
+from mnistgan.witness import build_witness
 
 
 def rewritten(path, change):
@@ -139,6 +142,50 @@ def test_missing_weights_are_not_made_up(model):
         new.writestr("model.weights.h5", raw.getvalue())
     with pytest.raises(ValueError, match=r"poor\.keras is not a readable"):
         loading.load_model(other)
+
+
+@pytest.mark.parametrize("name", ["robot.h5", "robot.hdf5", "robot.KERAS", "robot"])
+def test_only_one_ending_is_opened(model, tmp_path, name):
+    """Keras reads an `.h5` file in the old way, even where a good ZIP hangs behind."""
+    noise = keras.Input((8,))
+    keras.Model(noise, keras.layers.Dense(1)(noise)).save(tmp_path / "wild.h5")
+    other = tmp_path / name
+    other.write_bytes((tmp_path / "wild.h5").read_bytes() + model.read_bytes())
+    with pytest.raises(ValueError, match=rf"{name} does not end in \.keras"):
+        loading.load_model(other)
+
+
+def test_layers_that_open_files_are_refused(tmp_path):
+    (tmp_path / "words.txt").write_text("mine\n")
+    word = keras.Input((1,), dtype="string")
+    wild = keras.layers.StringLookup(vocabulary=str(tmp_path / "words.txt"))
+    keras.Model(word, wild(word)).save(tmp_path / "wild.keras")
+    with pytest.raises(ValueError, match=r"StringLookup, which could .*open files"):
+        loading.load_model(tmp_path / "wild.keras")
+
+
+def test_every_layer_that_is_let_in_exists():
+    for name in loading.LAYERS:
+        assert issubclass(getattr(keras.layers, name), keras.layers.Layer)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        build_generator,
+        build_discriminator,
+        lambda: build_generator(8, 2, classes=3, hidden=16),
+        lambda: build_discriminator(2, channels=3, classes=3),
+        lambda: build_encoder(8, 2),
+        build_judge,
+        build_witness,
+    ],
+)
+def test_every_model_of_the_course_is_let_in(build, tmp_path):
+    model = build()
+    loading.save_model(model, tmp_path / "robot.keras")
+    again = loading.load_model(tmp_path / "robot.keras")
+    assert again.count_params() == model.count_params()
 
 
 def test_layers_that_only_calculate_may_be_yours(tmp_path):

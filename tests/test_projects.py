@@ -1,13 +1,15 @@
 """The projects that share the engine: labels, colours, a VAE, and odd things."""
 
 import dataclasses
+import os
+import signal
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from mnistgan import asked, data, judge, odd, projects, training, vae
+from mnistgan import asked, data, judge, loop, odd, projects, training, vae
 from mnistgan.drawing import classes, draw, load_generator, make_noise, wishes
 from mnistgan.explore import Explorer
 from mnistgan.latent import find_knobs, find_noise
@@ -255,6 +257,22 @@ def test_the_watch_is_more_surprised_by_noise(tmp_path):
     assert (things["broken stroke"] <= pictures[:30]).all()
     with pytest.raises(ValueError, match="at least 64"):
         odd.train_watch(pictures[:5], tmp_path)
+
+
+def test_a_watch_that_is_stopped_gives_no_half_trained_robots(tmp_path, monkeypatch):
+    real = loop.summary
+
+    def interrupted(*row):
+        os.kill(os.getpid(), signal.SIGINT)
+        return real(*row)
+
+    monkeypatch.setattr(loop, "summary", interrupted)
+    pictures = np.zeros((128, 64, 64, 1), "uint8")
+    with pytest.raises(KeyboardInterrupt, match="call train_watch again"):
+        odd.train_watch(pictures, tmp_path, steps=4)
+    assert not (tmp_path / "digits").exists()
+    monkeypatch.setattr(loop, "summary", real)
+    assert len(odd.train_watch(pictures, tmp_path, steps=4)) == 3
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -59,6 +61,35 @@ def test_two_learn_what_one_learns(alone, strategy):
     shared = steps(strategy)
     np.testing.assert_allclose(shared[:3], alone[:3], rtol=2e-4)
     np.testing.assert_allclose(shared, alone, rtol=0.02)
+
+
+def test_several_gpus_leave_xla_alone():
+    """Which `jit_compile`, the default where there is a GPU, would ask for."""
+    steps("mirrored", "--steps", "1", "--jit-compile")
+
+
+def test_a_worker_with_two_devices_hears_the_chief():
+    program = """
+import tensorflow as tf
+from mnistgan import workers
+(device,) = tf.config.list_physical_devices("CPU")
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(device, two)
+devices = [each.name for each in tf.config.list_logical_devices("CPU")]
+strategy = tf.distribute.MirroredStrategy(devices)
+team = workers.Team(type("Both", (), {
+    "num_replicas_in_sync": 4,
+    "run": strategy.run,
+    "experimental_local_results": strategy.experimental_local_results,
+})(), ("a:1", "b:2"), 0)
+with strategy.scope():
+    shared = tf.Variable([1.0, 2.0])
+plain = tf.Variable(3, dtype=tf.int64)
+team.follow_chief([shared, plain])
+assert shared.numpy().tolist() == [1.0, 2.0], shared
+assert plain.numpy() == 3, plain
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_the_other_steps_are_shared_too():
@@ -148,6 +179,62 @@ def test_a_killed_worker_stops_the_run_which_goes_on_when_both_are_back(tmp_path
     assert [each.wait(120) for each in both] == [0, 0]
     assert runs.read_diary(tmp_path / "run")[-1]["step"] == 100
     assert "The first worker keeps" in last_line(tmp_path / "second/worker_1.txt")
+
+
+def two_workers(tmp_path, *different):
+    """Starts two workers, whose last options differ."""
+    cluster = {"worker": launch.free_addresses(2)}
+    words = [sys.executable, "-m", "mnistgan", "train", "--strategy=workers"]
+    words += ["--preset=quick", "--generator-width=2", f"--out={tmp_path / 'run'}"]
+    both = []
+    for rank, own in enumerate(different):
+        config = {"cluster": cluster, "task": {"type": "worker", "index": rank}}
+        env = {**os.environ, "TF_CONFIG": json.dumps(config)}
+        with open(tmp_path / f"{rank}.txt", "w") as log:
+            said = {"stdout": log, "stderr": log}
+            both.append(subprocess.Popen([*words, *own], env=env, **said))
+    return both
+
+
+def test_workers_must_agree_on_the_settings(tmp_path):
+    both = two_workers(tmp_path, ["--epochs=1"], ["--epochs=3", "--batch-size=64"])
+    assert [each.wait(120) for each in both] == [2, 2]
+    for rank in range(2):
+        found = last_line(tmp_path / f"{rank}.txt")
+        assert found.startswith("Sorry: worker 1 (127.0.0.1:")
+        assert "has other settings than worker 0: epochs, batch_size." in found
+
+
+def test_ctrl_c_at_one_worker_stops_all_and_the_chief_saves(tmp_path):
+    both = two_workers(tmp_path, [], [])
+    saved = tmp_path / "run/previews/step_000050.png"
+    began = time.monotonic()
+    while not saved.exists() and time.monotonic() - began < 120:
+        time.sleep(0.1)
+    both[1].send_signal(signal.SIGINT)
+    assert [each.wait(60) for each in both] == [130, 130]
+    step = runs.read_diary(tmp_path / "run")[-1]["step"]
+    first, second = (last_line(tmp_path / f"{rank}.txt") for rank in range(2))
+    assert step and f"Stopped and saved after step {step} of" in first
+    assert f"Stopped with the others after step {step} of" in second
+
+
+def test_an_address_that_is_taken_is_named(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        cluster = {"worker": [address, "127.0.0.1:1"]}
+        config = {"cluster": cluster, "task": {"type": "worker", "index": 0}}
+        program = [sys.executable, "-m", "mnistgan", "train", "--strategy=workers"]
+        ran = subprocess.run(
+            [*program, "--preset=quick", f"--out={tmp_path / 'run'}"],
+            env={**os.environ, "TF_CONFIG": json.dumps(config)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert ran.returncode == 2
+    last = ran.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"Sorry: worker 0 cannot listen at {address} (")
 
 
 @pytest.mark.parametrize(

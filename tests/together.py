@@ -31,6 +31,7 @@ def parse():
         action="store_true",
         help="send no messages: what is left is the calculation",
     )
+    parser.add_argument("--jit-compile", action="store_true")
     parser.add_argument(
         "--nudge",
         type=int,
@@ -80,6 +81,7 @@ def measure(options):
         pictures=options.batch * options.steps,
         epochs=1,
         judged=0,
+        jit_compile=options.jit_compile,
     )
     state = training.new_state(settings, team)
     if options.nudge is not None:
@@ -92,7 +94,7 @@ def measure(options):
         start = time.perf_counter()
         found.append(step(*batch if settings.classes else (batch,)).numpy().tolist())
         spent.append(1000 * (time.perf_counter() - start))
-    return {"steps": found, "ms": statistics.median(spent[1:])}
+    return {"steps": found, "ms": statistics.median(spent[1:] or spent)}
 
 
 def nudge(robot, seed):
