@@ -170,7 +170,7 @@ def judge(options: argparse.Namespace) -> int:
     generator = drawing.load_generator(model)
     the_judge = judge.load_judge(data_dir=options.data_dir)
     print(f"Judging {model}.")
-    print(f"The judge names {the_judge.accuracy:.2%} of the test digits rightly.")
+    print(f"The judge names {the_judge.accuracy:.2%} of the test digits correctly.")
     rows = judge.compare(
         the_judge, generator, options.count, options.seed, options.data_dir
     )

@@ -100,7 +100,7 @@ def accuracy_after(images: np.ndarray, labels: np.ndarray) -> float:
         labels: `(count,)`, in 0..9.
 
     Returns:
-        The share of the 10,000 real test digits that it names rightly.
+        The share of the 10,000 real test digits that it names correctly.
 
     Raises:
         ValueError: There are fewer than 1,000 pictures, or another number of labels.

@@ -129,7 +129,7 @@ class Judge:
     Attributes:
         network: From pictures `(batch, 28, 28, 1)` to features `(batch, 64)` and
             logits `(batch, 10)`.
-        accuracy: The share of the test digits that it names rightly.
+        accuracy: The share of the test digits that it names correctly.
         test_features: `(10000, 64)`, float32: what real digits look like to it.
     """
 

@@ -176,23 +176,29 @@ def watch(folder, settings, state, judge, minutes, diary, on_trouble) -> None:
         tqdm.write(ailment)
 
 
-def is_finished(run: Run, state: tf.train.Checkpoint) -> bool:
-    """Whether what `finish` writes is there, undamaged, and from the last step."""
-    names = "generator.keras", f"{state.discriminator.name}.keras", "grid.png"
-    paths = [run.folder / name for name in (*names, "losses.png")]
-    saved = run.folder / "checkpoints" / f"step_{run.step:08}" / "settings.json"
+def are_kept(robots: list[Path], saved: Path) -> bool:
+    """Whether files of robots are there, undamaged, and from the last checkpoint."""
     try:
-        for path in paths:
+        known = files.read_ledger(saved.parent.parent)
+        for path in robots:
             files.check(path)
-        return min(path.stat().st_mtime for path in paths) >= saved.stat().st_mtime
+        since = (saved / "settings.json").stat().st_mtime
+        return all(x.name in known and x.stat().st_mtime >= since for x in robots)
     except (OSError, ValueError):
         return False
 
 
 def finish(run: Run, state: tf.train.Checkpoint) -> None:
-    """Writes what people keep of a run: the robots, and the pictures."""
-    save_model(state.averaged, run.folder / "generator.keras")
-    save_model(state.discriminator, run.folder / f"{state.discriminator.name}.keras")
+    """Writes what people keep of a run: the robots, and the pictures.
+
+    Robots that are there stay as they are, for the names of their knobs' sake.
+    """
+    made = state.averaged, state.discriminator
+    names = "generator.keras", f"{state.discriminator.name}.keras"
+    robots = [run.folder / name for name in names]
+    if not are_kept(robots, run.folder / "checkpoints" / f"step_{run.step:08}"):
+        for robot, path in zip(made, robots, strict=True):
+            save_model(robot, path)
     plots.save_grid(draw(state.averaged, state.fixed_noise), run.folder / "grid.png")
     plots.save_figure(plots.plot_losses(run.diary), run.folder / "losses.png")
     if frames := plots.read_frames(

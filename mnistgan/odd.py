@@ -17,7 +17,7 @@ from mnistgan.loading import load_model
 from mnistgan.settings import choose_settings
 from mnistgan.training import train
 from mnistgan.vae import ink, kl_to_noise, log_likelihood
-from mnistgan.valid import array, checked, finite, listed
+from mnistgan.valid import array, checked, finite, listed, whole
 
 PROTOCOLS = ("only", "without")
 NEIGHBOURS = 5
@@ -115,20 +115,30 @@ def strangeness(discriminator: keras.Model, ordinary, pictures) -> np.ndarray:
     return known.kneighbors(in_parts(look, pictures))[0].mean(axis=1)
 
 
-@checked(ordinary=finite(array(None, least=PARTS)), pictures=finite(array(None)))
-def misfit(ordinary: np.ndarray, pictures: np.ndarray) -> np.ndarray:
-    """A simple rival: what `PARTS` principal components of ordinary pictures miss.
+@checked(
+    ordinary=finite(array(None)), pictures=finite(array(None)), parts=whole(1, 784)
+)
+def misfit(
+    ordinary: np.ndarray, pictures: np.ndarray, parts: int = PARTS
+) -> np.ndarray:
+    """A simple rival: what some principal components of ordinary pictures miss.
 
     Args:
         ordinary: Rows of pixels, `(count, 784)`, from `mnistgan.judge.shrink`; at least
-            `PARTS`.
+            `parts`.
         pictures: `(count, 784)`.
+        parts: How many components to keep, from 1 to 784.
 
     Returns:
         `(count,)`: the distance of each picture from its projection.
     """
-    parts = sklearn("decomposition").PCA(PARTS, random_state=0).fit(ordinary)
-    again = parts.inverse_transform(parts.transform(pictures))
+    if len(ordinary) < parts:
+        raise ValueError(
+            f"{len(ordinary)} ordinary pictures have no {parts} components; use more "
+            "pictures, or fewer components"
+        )
+    known = sklearn("decomposition").PCA(parts, random_state=0).fit(ordinary)
+    again = known.inverse_transform(known.transform(pictures))
     return np.linalg.norm(pictures - again, axis=1)
 
 

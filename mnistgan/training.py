@@ -319,7 +319,7 @@ def take_part(settings, folder, data_dir, diary, pictures, on_trouble, team) -> 
             game = settings, album, step, state, judge, diaries, on_trouble, team
             run = loop.play_on(run, *game)
         diaries.update(run.step)
-    if team.chief and not loop.is_finished(run, state):
+    if team.chief:
         loop.finish(run, state)
     return run
 

@@ -171,7 +171,7 @@ def test_a_finished_run_is_not_trained_again(finished):
     assert robot.stat().st_mtime_ns == written, "knobs that were named would be lost"
 
 
-@pytest.mark.parametrize("harm", ["missing", "older", "damaged"])
+@pytest.mark.parametrize("harm", ["missing", "older", "damaged", "unknown"])
 def test_what_is_wanting_of_a_finished_run_is_made_again(finished, tmp_path, harm):
     folder = shutil.copytree(finished.folder, tmp_path / "run")
     robot, before = folder / "generator.keras", contents(folder)
@@ -181,6 +181,8 @@ def test_what_is_wanting_of_a_finished_run_is_made_again(finished, tmp_path, har
         os.utime(robot, (0, 0))
     else:
         robot.write_bytes(robot.read_bytes()[:-1])
+    if harm == "unknown":
+        (folder / "checksums.json").unlink()
     assert training.train(SMALL, folder).finished
     assert contents(folder) == before
     assert (folder / "grid.png").exists() and robot.stat().st_mtime > 0
