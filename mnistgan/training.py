@@ -258,7 +258,7 @@ def train(
 
     Raises:
         OSError: The data cannot be fetched, the folder cannot be written to, another
-            training holds it, or another worker has gone.
+            training holds it, another worker has gone, or the memory is full.
         Trouble: The losses exploded, or the robots collapsed; see `on_trouble`. The
             last checkpoint is from before.
         ValueError: The folder holds a run with other settings, which are named, or all

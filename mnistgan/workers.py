@@ -229,13 +229,19 @@ class Team:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Says in a sentence what happened when another worker stopped answering.
+        """Says in a sentence what TensorFlow says in many.
 
         Raises:
-            OSError: Another worker has gone; the message says which.
+            OSError: Another worker has gone; the message says which. Or there is not
+                enough memory.
         """
         try:
             yield
+        except tf.errors.ResourceExhaustedError as error:
+            raise OSError(
+                "there is not enough memory: choose a smaller batch_size or narrower "
+                "robots, or close other programs"
+            ) from error
         except BROKEN as error:
             if len(self.addresses) == 1:
                 raise

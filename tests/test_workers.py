@@ -219,6 +219,15 @@ def test_ctrl_c_at_one_worker_stops_all_and_the_chief_saves(tmp_path):
     assert f"Stopped with the others after step {step} of" in second
 
 
+def test_too_little_memory_is_said_in_a_sentence(monkeypatch, tmp_path):
+    def take_part(*game):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+    monkeypatch.setattr(training, "take_part", take_part)
+    with pytest.raises(OSError, match="not enough memory: choose a smaller batch"):
+        training.train(SMALL, tmp_path / "run")
+
+
 def test_an_address_that_is_taken_is_named(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
