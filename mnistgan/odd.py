@@ -4,6 +4,7 @@ Every score here is higher for odder pictures. Two come from our robots, two fro
 rivals (scikit-learn's, from the extra `odd`).
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from mnistgan import measures
-from mnistgan.data import to_float
+from mnistgan import fetch, measures
+from mnistgan.data import prepare_all, to_float
 from mnistgan.loading import load_model
 from mnistgan.settings import choose_settings
 from mnistgan.training import train
@@ -163,16 +164,21 @@ def auroc(scores: np.ndarray, odd: np.ndarray) -> float:
     return float(sklearn("metrics").roc_auc_score(odd, scores))
 
 
-def odd_things(pictures: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
+def odd_things(
+    pictures: np.ndarray, seed: int = 0, data_dir: str | os.PathLike | None = None
+) -> dict[str, np.ndarray]:
     """Makes odd things from digits.
 
     Args:
         pictures: `(count, 64, 64, 1)`, uint8, in [0, 255].
         seed: Starts the noise, and where strokes are broken.
+        data_dir: Where data sets are kept; see `mnistgan.fetch.data_folder`.
 
     Returns:
         As many pictures of each kind: pixels by `noise`, digits `upside down`, and
-        digits with a `broken stroke`: a gap of 8 pixels through some of the ink.
+        digits with a `broken stroke`: a gap of 8 pixels through some of the ink. With
+        Fashion-MNIST (Xiao and others 2017) on this machine, where
+        `tfds.load("fashion_mnist")` puts it, `clothes` as well, at most 10,000.
     """
     chance = np.random.default_rng(seed)
     broken = pictures.copy()
@@ -182,11 +188,16 @@ def odd_things(pictures: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
             spot = chance.integers(len(rows))
             row, column = max(rows[spot] - 4, 0), max(columns[spot] - 4, 0)
             picture[row : row + 8, column : column + 8] = 0
-    return {
+    things = {
         "noise": chance.integers(0, 256, pictures.shape, np.uint8),
         "upside down": pictures[:, ::-1, ::-1],
         "broken stroke": broken,
     }
+    root = fetch.data_folder(data_dir)
+    if (root / "fashion_mnist").exists():
+        clothes = fetch.load_set("fashion_mnist", f"test[:{len(pictures)}]", root)
+        things["clothes"] = prepare_all(clothes["image"])
+    return things
 
 
 def train_watch(

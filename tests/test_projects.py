@@ -7,6 +7,7 @@ import signal
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_datasets as tfds
 from tensorflow import keras
 
 from mnistgan import asked, data, judge, loop, odd, projects, training, vae
@@ -257,6 +258,23 @@ def test_the_watch_is_more_surprised_by_noise(tmp_path):
     assert (things["broken stroke"] <= pictures[:30]).all()
     with pytest.raises(ValueError, match="at least 64"):
         odd.train_watch(pictures[:5], tmp_path)
+
+
+def test_clothes_are_odd_things_where_there_are_any(tmp_path):
+    chance = np.random.default_rng(0)
+    clothes = chance.integers(0, 256, (5, 28, 28, 1), np.uint8)
+    numbered = enumerate(clothes)
+    pair = {"image": tfds.features.Image(shape=(28, 28, 1)), "label": np.int64}
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="fashion_mnist",
+        version="3.0.1",
+        features=tfds.features.FeaturesDict(pair),
+        split_datasets={"test": [(n, {"image": x, "label": 0}) for n, x in numbered]},
+        data_dir=tmp_path,
+    )
+    digits = np.zeros((3, 64, 64, 1), "uint8")
+    assert odd.odd_things(digits, data_dir=tmp_path)["clothes"].shape == digits.shape
+    assert "clothes" not in odd.odd_things(digits, data_dir=tmp_path / "empty")
 
 
 def test_a_watch_that_is_stopped_gives_no_half_trained_robots(tmp_path, monkeypatch):
