@@ -32,6 +32,12 @@ LAYERS = {
     "SpectralNormalization", "Subtract", "UnitNormalization", "UpSampling2D",
     "ZeroPadding2D"
 }  # fmt: skip
+UNUSED = {  # options of newer Keras, and what they are when nobody uses them
+    "quantization_config": None,
+    "renorm": False,
+    "renorm_clipping": None,
+    "renorm_momentum": 0.99,
+}
 OTHERS = {"Functional", "Sequential", "Model", "DTypePolicy", "__keras_tensor__"}
 LARGEST = 500_000_000  # bytes, unpacked; the course's largest model has 8 million
 
@@ -138,7 +144,7 @@ def without_unused(config: Any) -> Any:
         return {
             key: without_unused(value)
             for key, value in config.items()
-            if not (key == "quantization_config" and value is None)
+            if (key, value) not in UNUSED.items()
         }
     return [without_unused(x) for x in config] if isinstance(config, list) else config
 

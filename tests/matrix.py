@@ -4,7 +4,7 @@
     .venv/bin/python tests/matrix.py 3.12 colab   # some of them
 
 For each it makes an environment in build/matrix, runs the tests of the engine and
-notebooks 01 to 03, and prints a line. `lowest` takes the oldest versions that
+notebooks 00 to 03, and prints a line. `lowest` takes the oldest versions that
 pyproject.toml allows, with the oldest Python; the others take the newest ones. `colab`
 takes what Colab had when it last announced its versions
 (https://github.com/googlecolab/colabtools/issues/5489), adds the course as the set-up
@@ -24,6 +24,7 @@ PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 TRIED = [
     *(f"tests/test_{name}.py" for name in ("settings", "data", "models", "drawing")),
     *(f"tests/test_{name}.py" for name in ("training", "loading", "measures", "judge")),
+    "notebooks/00_pick_a_project.ipynb",
     "notebooks/01_get_the_pictures_ready.ipynb",
     "notebooks/02_build_the_robots.ipynb",
     "notebooks/03_teach_the_robots.ipynb",
