@@ -6,6 +6,7 @@ learn is added up before anybody changes (synchronous data parallelism, with
 """
 
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -219,13 +220,18 @@ class Team:
         """Whether any process was asked to stop: then all of them stop together."""
         if len(self.addresses) == 1:
             return asked
-        known = tf.constant(int(asked))
+        found = self.count(tf.constant(int(asked)))
+        return int(self.strategy.experimental_local_results(found)[0]) > 0
 
-        def count():
-            return tf.distribute.get_replica_context().all_reduce("SUM", known)
+    @functools.cached_property
+    def count(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Adds up a number that each process has; compiled once."""
 
-        found = self.strategy.experimental_local_results(self.strategy.run(count))
-        return int(found[0]) > 0
+        def add(own):
+            here = tf.identity(own)  # on this replica's device
+            return tf.distribute.get_replica_context().all_reduce("SUM", here)
+
+        return tf.function(lambda own: self.strategy.run(add, (own,)))
 
     @contextmanager
     def together(self) -> Iterator[None]:

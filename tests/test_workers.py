@@ -216,6 +216,7 @@ def test_ctrl_c_at_one_worker_stops_all_and_the_chief_saves(tmp_path):
     step = runs.read_diary(tmp_path / "run")[-1]["step"]
     first, second = (last_line(tmp_path / f"{rank}.txt") for rank in range(2))
     assert step and f"Stopped and saved after step {step} of" in first
+    assert "WARNING:tensorflow" not in (tmp_path / "0.txt").read_text()
     assert f"Stopped with the others after step {step} of" in second
 
 
