@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 FIRST := /lab/tree/notebooks/00_pick_a_project.ipynb
 
-.PHONY: help digits test test-faults test-matrix audit lab explore site clean pins mirrors badges bench robot pictures
+.PHONY: help digits test test-faults test-seeds test-matrix audit lab explore site clean pins mirrors badges bench robot pictures
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: $(READY) chromium ## everything that CI runs: lint, types, tests, every no
 
 test-faults: $(READY) ## the long form of the fault tests: 20 kills, 200 flipped bytes
 	FAULTS=10 $(BIN)/python -m pytest -o addopts="" tests/test_faults.py
+
+test-seeds: $(READY) ## how near is each check on a trained robot to failing? (hours)
+	$(BIN)/python tests/variants.py
 
 test-matrix: $(READY) ## the engine and notebooks 01-03 under every Python here (an hour)
 	$(BIN)/python tests/matrix.py

@@ -19,6 +19,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+from patience import until
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from tornado.websocket import websocket_connect
@@ -33,6 +34,14 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def answers(address):
+    """Whether a server answers there."""
+    try:
+        return urllib.request.urlopen(address, timeout=1).status == 200
+    except OSError:
+        return False
+
+
 def start_site(port, **environment):
     """Starts the website and waits until it answers."""
     command = [sys.executable, "-m", "streamlit", "run", str(APP)]
@@ -43,14 +52,8 @@ def start_site(port, **environment):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    for _ in range(120):
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
-            return server
-        except OSError:
-            time.sleep(0.5)
-    server.kill()
-    raise RuntimeError("the site did not start within a minute")
+    until(lambda: answers(f"http://127.0.0.1:{port}/_stcore/health"))
+    return server
 
 
 def memory(pid):

@@ -8,20 +8,18 @@ build/screenshots, from where `make pictures` takes those of the lessons.
 import shutil
 import subprocess
 import sys
-import time
-import urllib.request
 from contextlib import contextmanager
 
 import course
 import nbformat
 import pytest
-from load_site import free_port, start_site
+from load_site import answers, free_port, start_site
+from patience import PATIENCE, until
 
 SHOTS = course.ROOT / "build" / "screenshots"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
-MINUTE = 60_000  # milliseconds, as Playwright counts
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,9 +44,12 @@ def browser():
         browser.close()
 
 
-def open_page(browser, address, width=1100, height=800):
+def open_page(browser, address, width=1100, height=800, heard=None):
+    """Opens a page; `heard` is told every address that it asks for."""
     page = browser.new_page(viewport={"width": width, "height": height})
-    page.set_default_timeout(MINUTE)
+    if heard:
+        page.on("request", lambda request: heard(request.url))
+    page.set_default_timeout(1000 * PATIENCE)  # milliseconds
     page.goto(address)
     return page
 
@@ -60,17 +61,13 @@ def serving(command, port, health):
     with open(log, "w") as lines:
         server = subprocess.Popen(command, stdout=lines, stderr=subprocess.STDOUT)
     try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}{health}", timeout=1)
-                break
-            except OSError:
-                assert server.poll() is None, log.read_text()
-                time.sleep(0.5)
-        yield f"http://127.0.0.1:{port}"
+        address = f"http://127.0.0.1:{port}"
+        until(lambda: answers(address + health) or server.poll() is not None)
+        assert server.poll() is None, log.read_text()
+        yield address
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        server.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +102,15 @@ def drag_first_slider(page):
     picture.wait_for()
     handle = page.locator(".noUi-handle").first
     picture.scroll_into_view_if_needed()
-    page.wait_for_timeout(1000)  # until the page stands still
-    before = picture.get_attribute("src")
-    box = handle.bounding_box()
+    places = [handle.bounding_box()]
+
+    def stands_still():
+        page.wait_for_timeout(1000)
+        places.append(handle.bounding_box())
+        return places[-1] and places[-1] == places[-2]
+
+    until(stands_still)
+    before, box = picture.get_attribute("src"), places[-1]
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
@@ -161,7 +164,7 @@ def site():
     server = start_site(port)
     yield f"http://127.0.0.1:{port}"
     server.terminate()
-    server.wait(timeout=30)
+    server.wait(PATIENCE)
 
 
 @pytest.mark.parametrize(
@@ -188,11 +191,9 @@ def test_the_website_draws_on_a_desk_and_on_a_phone(browser, site, name, width, 
 
 
 def test_the_website_speaks_to_nobody_else(browser, site):
-    page = browser.new_page()
     asked = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(site)
-    page.locator('[data-testid="stImage"] img').first.wait_for(timeout=MINUTE)
+    page = open_page(browser, site, heard=asked.append)
+    page.locator('[data-testid="stImage"] img').first.wait_for()
     page.close()
     strangers = [u for u in asked if not u.startswith((site, "data:", "blob:"))]
     assert not strangers

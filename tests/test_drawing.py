@@ -85,6 +85,7 @@ def test_what_is_not_a_generator_is_named(tmp_path):
         load_generator(tmp_path / "detective.keras")
 
 
+@pytest.mark.trained
 def test_without_a_robot_of_your_own_the_pretrained_one_draws(
     tmp_path, monkeypatch, capsys
 ):

@@ -212,6 +212,7 @@ def taught(few):
     return eyes, pictures, named
 
 
+@pytest.mark.trained
 def test_the_witness_learns_what_faces_are_made_of(taught):
     eyes, pictures, named = taught
     seen = witness.ask(eyes, pictures)
@@ -222,6 +223,7 @@ def test_the_witness_learns_what_faces_are_made_of(taught):
         assert np.mean(seen[question].argmax(1) == named[question]) > 0.9, question
 
 
+@pytest.mark.trained
 def test_scores_tell_faces_from_what_is_none(taught, few):
     eyes, pictures, _ = taught
     real, _ = faces.load_faces("test", few)

@@ -10,6 +10,8 @@ from mnistgan import __main__ as command_line
 from mnistgan import data, drawing, judge
 from mnistgan.models import build_generator
 
+pytestmark = pytest.mark.trained
+
 
 @pytest.fixture(scope="module")
 def real_judge():
@@ -25,7 +27,7 @@ def train_set():
 
 
 def test_the_judge_names_test_digits(real_judge):
-    assert real_judge.accuracy >= 0.991  # 99.2% and more here, 0.1% for chance
+    assert real_judge.accuracy >= 0.985  # 99.2% as a rule, 10% without learning
 
 
 def test_real_digits_score_well(real_judge, train_set):

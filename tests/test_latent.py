@@ -40,6 +40,7 @@ def test_the_measures_know_a_bar():
     assert all(value == 0 for value in latent.measure(0 * bar()).values())
 
 
+@pytest.mark.trained
 def test_the_knobs_change_the_pictures_more_than_chance(generator, knobs):
     assert knobs.directions.shape == (8, 32)
     assert np.allclose(np.linalg.norm(knobs.directions, axis=1), 1, atol=1e-5)
@@ -56,6 +57,7 @@ def test_the_knobs_change_the_pictures_more_than_chance(generator, knobs):
     assert max(slants) > 0.3  # standard deviations
 
 
+@pytest.mark.trained
 def test_the_same_knobs_are_found_again(generator, knobs):
     again = latent.find_knobs(generator, count=3)
     assert np.allclose(again.directions, knobs.directions[:3], atol=1e-4)
@@ -88,6 +90,7 @@ def test_a_damaged_file_of_knobs_is_named(tmp_path, text):
         latent.load_knobs(file, 32)
 
 
+@pytest.mark.trained
 def test_the_noise_of_a_drawing_is_found_again(generator):
     picture = draw(generator, make_noise(generator, 1, seed=77))[0]
     noise, error = latent.find_noise(generator, picture, steps=80)

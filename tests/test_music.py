@@ -251,6 +251,7 @@ def test_a_voice_hears_only_what_came_before(tunes):
     assert same[:30].all() and same[30, :3].all() and not same[30:32].all()
 
 
+@pytest.mark.trained
 def test_it_sings_what_it_foresees(tunes):
     keras.utils.set_random_seed(0)
     singer = melody.build_singer(16)
@@ -263,6 +264,7 @@ def test_it_sings_what_it_foresees(tunes):
     assert np.array_equal(melody.compose(singer, 3, 5), melody.compose(singer, 3, 5))
 
 
+@pytest.mark.trained
 def test_teaching_lowers_the_surprise(tunes):
     keras.utils.set_random_seed(0)
     singer = melody.build_singer(32)

@@ -60,24 +60,32 @@ def test_labels_are_dealt_with_their_pictures():
         assert np.array_equal(told_labels.numpy().argmax(1), digits)
 
 
+@pytest.mark.trained
 def test_a_step_with_labels_teaches_the_artist_to_listen():
-    """Zeros have a hole where ones have ink: soon it draws what was asked for."""
+    """Zeros have a hole where ones have ink: soon it draws what was asked for.
+
+    An artist that does not listen draws the same for both, so that `apart` is 0. The
+    mean of two, each after 18 rounds: one of them, after 6, may be no better than that.
+    """
     digits, names = data.load_mnist("train[:4000]")
     pictures = data.prepare_all(digits[names < 2][:640])
     labels = data.one_hot(names[names < 2][:640], 2)
-    keras.utils.set_random_seed(0)
-    robots = (
-        build_generator(4, 4, classes=2, hidden=0),
-        build_discriminator(4, classes=2),
-    )
-    adams = (keras.optimizers.Adam(2e-3, beta_1=0.5) for _ in robots)
-    step = training.make_train_step(*robots, *adams)
-    for seed in range(6):
-        for batch in data.make_dataset(pictures, 32, seed, labels):
-            step(*batch)
-    noise = make_noise(robots[0], 50)
-    zero, one = (draw(robots[0], noise, n)[:, 24:40, 28:36].mean() for n in (0, 1))
-    assert one > zero + 25
+    apart = []
+    for seed in range(2):
+        keras.utils.set_random_seed(seed)
+        robots = (
+            build_generator(4, 4, classes=2, hidden=0),
+            build_discriminator(4, classes=2),
+        )
+        adams = (keras.optimizers.Adam(2e-3, beta_1=0.5) for _ in robots)
+        step = training.make_train_step(*robots, *adams)
+        for epoch in range(18):
+            for batch in data.make_dataset(pictures, 32, epoch, labels):
+                step(*batch)
+        noise = make_noise(robots[0], 50)
+        zero, one = (draw(robots[0], noise, n)[:, 24:40, 28:36].mean() for n in (0, 1))
+        apart.append(one - zero)
+    assert np.mean(apart) > 10  # grey levels
 
 
 def test_wishes_are_granted_in_turn_or_as_asked(asked_generator):
@@ -156,6 +164,7 @@ def test_obedience_is_counted(asked_generator):
         asked.obeyed(judge.load_judge(), asked_generator, count=9)
 
 
+@pytest.mark.trained
 def test_a_pupil_learns_from_real_digits_and_not_from_wrong_names():
     digits, labels = data.load_mnist("train[:2000]")
     pictures = data.prepare_all(digits)
@@ -180,12 +189,14 @@ def test_the_likelihood_is_that_of_coins():
     assert np.allclose(vae.log_likelihood(white, 0.9 * white), 784 * np.log(0.9))
 
 
+@pytest.mark.trained
 def test_a_vae_learns_and_keeps_both_robots(vae_run):
     first, last = vae_run.diary[0], vae_run.diary[-1]
     assert last["d_loss"] + last["g_loss"] < 0.8 * (first["d_loss"] + first["g_loss"])
     assert (vae_run.folder / "encoder.keras").exists()
 
 
+@pytest.mark.trained
 def test_more_samples_give_a_tighter_bound(vae_run):
     generator = load_generator(vae_run.folder / "generator.keras")
     encoder = keras.models.load_model(vae_run.folder / "encoder.keras", compile=False)
@@ -244,6 +255,7 @@ def test_the_simple_rivals_find_strangers():
         assert np.isclose(odd.auroc(-found, strange), 1 - odd.auroc(found, strange))
 
 
+@pytest.mark.trained
 def test_the_watch_is_more_surprised_by_noise(tmp_path):
     digits, labels = data.load_mnist("train[:2000]")
     pictures = data.prepare_all(digits[labels == 1])

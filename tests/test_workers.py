@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import yaml
+from patience import PATIENCE, until
 
 from mnistgan import __main__, launch, projects, runs, training, workers
 from mnistgan.settings import Settings
@@ -52,6 +52,12 @@ def alone():
     return steps("one")
 
 
+def farthest(found, wanted):
+    """The largest difference, as a share of what is wanted."""
+    return np.max(np.abs(found / wanted - 1))
+
+
+@pytest.mark.trained
 @pytest.mark.parametrize("strategy", ["mirrored", "workers"])
 def test_two_learn_what_one_learns(alone, strategy):
     """The rounding differs, and Adam enlarges that: by 0.4% in 20 steps, here.
@@ -59,8 +65,8 @@ def test_two_learn_what_one_learns(alone, strategy):
     As much as if one device calculates with oneDNN and another without.
     """
     shared = steps(strategy)
-    np.testing.assert_allclose(shared[:3], alone[:3], rtol=2e-4)
-    np.testing.assert_allclose(shared, alone, rtol=0.02)
+    assert farthest(shared[:3], alone[:3]) < 2e-4
+    assert farthest(shared, alone) < 0.02
 
 
 def test_several_gpus_leave_xla_alone():
@@ -92,11 +98,12 @@ assert plain.numpy() == 3, plain
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+@pytest.mark.trained
 def test_the_other_steps_are_shared_too():
     for project in ("vae", "asked"):
         words = "--project", project, "--steps", "2"
         one, two = steps("one", *words), steps("mirrored", *words)
-        np.testing.assert_allclose(two[:, :2], one[:, :2], rtol=1e-3)
+        assert farthest(two[:, :2], one[:, :2]) < 1e-3
 
 
 def test_each_worker_has_its_own_pictures_and_its_rows_of_each_batch():
@@ -167,16 +174,14 @@ def test_a_killed_worker_stops_the_run_which_goes_on_when_both_are_back(tmp_path
     options = ["--preset=quick", "--pictures=3200", "--epochs=1", "--judged=0"]
     options += ["--generator-width=2", f"--out={tmp_path / 'run'}"]
     both = launch.start(2, options, tmp_path / "first")
-    saved, began = tmp_path / "run/diary.csv", time.monotonic()
-    while not saved.exists() and time.monotonic() - began < 120:
-        time.sleep(0.1)  # the first checkpoint is there
+    until((tmp_path / "run/diary.csv").exists)  # the first checkpoint is there
     both[1].kill()
-    assert both[0].wait(60) == 2
+    assert both[0].wait(PATIENCE) == 2
     found = last_line(tmp_path / "first/worker_0.txt")
     assert "worker 1 (127.0.0.1:" in found and "stopped answering" in found
 
     both = launch.start(2, options, tmp_path / "second")
-    assert [each.wait(120) for each in both] == [0, 0]
+    assert [each.wait(PATIENCE) for each in both] == [0, 0]
     assert runs.read_diary(tmp_path / "run")[-1]["step"] == 100
     assert "The first worker keeps" in last_line(tmp_path / "second/worker_1.txt")
 
@@ -198,7 +203,7 @@ def two_workers(tmp_path, *different):
 
 def test_workers_must_agree_on_the_settings(tmp_path):
     both = two_workers(tmp_path, ["--epochs=1"], ["--epochs=3", "--batch-size=64"])
-    assert [each.wait(120) for each in both] == [2, 2]
+    assert [each.wait(PATIENCE) for each in both] == [2, 2]
     for rank in range(2):
         found = last_line(tmp_path / f"{rank}.txt")
         assert found.startswith("Sorry: worker 1 (127.0.0.1:")
@@ -207,12 +212,9 @@ def test_workers_must_agree_on_the_settings(tmp_path):
 
 def test_ctrl_c_at_one_worker_stops_all_and_the_chief_saves(tmp_path):
     both = two_workers(tmp_path, [], [])
-    saved = tmp_path / "run/previews/step_000050.png"
-    began = time.monotonic()
-    while not saved.exists() and time.monotonic() - began < 120:
-        time.sleep(0.1)
+    until((tmp_path / "run/previews/step_000050.png").exists)
     both[1].send_signal(signal.SIGINT)
-    assert [each.wait(60) for each in both] == [130, 130]
+    assert [each.wait(PATIENCE) for each in both] == [130, 130]
     step = runs.read_diary(tmp_path / "run")[-1]["step"]
     first, second = (last_line(tmp_path / f"{rank}.txt") for rank in range(2))
     assert step and f"Stopped and saved after step {step} of" in first
@@ -240,7 +242,7 @@ def test_an_address_that_is_taken_is_named(tmp_path):
             env={**os.environ, "TF_CONFIG": json.dumps(config)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
     assert ran.returncode == 2
     last = ran.stderr.strip().splitlines()[-1]

@@ -1,0 +1,159 @@
+"""How near are the checks on trained robots to failing, whatever machine it is?
+
+    python tests/variants.py                    # 20 variants, then broken robots
+    python tests/variants.py --variants 0 7     # only these two
+    python tests/variants.py --only tests       # without the notebooks
+    python tests/variants.py --core 0 --variants 0 2  # two such can run side by side
+    python tests/variants.py --table            # what earlier calls have found
+
+A variant is a simulated processor, a number of threads and a seed: each makes other
+robots. Under each, the tests marked `trained` and the notebooks run, and every
+comparison is noted by `margins.py`. The table shows, for each comparison, by how many
+standard deviations the worst of the healthy robots was away from failing, and whether
+a robot that learned nothing fails, as it should. What is found is kept in
+build/variants, and a variant that is there is not run again.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+KEPT = ROOT / "build" / "variants"
+COUNT = 20
+PARTS = {"tests": ["tests", "-m", "trained"], "notebooks": ["notebooks"]}
+
+# oneDNN does not use more than it is allowed, nor more than the processor has.
+PROCESSORS = {
+    "as it is": {},
+    "SSE4.1": {"ONEDNN_MAX_CPU_ISA": "SSE41"},
+    "AVX2": {"ONEDNN_MAX_CPU_ISA": "AVX2"},
+    "AVX-512": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
+    "oneDNN off": {"TF_ENABLE_ONEDNN_OPTS": "0"},
+}
+THREADS = (2, 1, 4)
+
+
+def describe(number):
+    """The words for a variant, and its environment variables."""
+    processor = list(PROCESSORS)[number % len(PROCESSORS)]
+    threads = str(THREADS[number % len(THREADS)])
+    changes = PROCESSORS[processor] | {
+        "TF_NUM_INTRAOP_THREADS": threads,
+        "TF_NUM_INTEROP_THREADS": threads,
+        "MARGINS_SEED": str(number),
+    }
+    return f"{processor}, {threads} threads, seed {number}", changes
+
+
+def write_startup(folder):
+    """Writes what an IPython kernel runs before the first cell."""
+    startup = folder / "profile_default" / "startup"
+    startup.mkdir(parents=True, exist_ok=True)
+    (startup / "margins.py").write_text(
+        f"import sys\nsys.path.append({str(ROOT / 'tests')!r})\n"
+        "import margins\nmargins.start_notebook(get_ipython())\n"
+    )
+
+
+def run(name, changes, part):
+    """Runs one part of the checks under one variant, unless that has been done."""
+    folder = KEPT / name
+    if (folder / f"{part}.jsonl").exists():
+        return
+    write_startup(folder / "ipython")
+    notes = folder / f"{part}.unfinished"
+    notes.write_text("")
+    own = {
+        "IPYTHONDIR": str(folder / "ipython"),
+        "MARGINS_FILE": str(notes),
+        "MNISTGAN_PRESET": "quick",
+        "MNISTGAN_RUNS": str(folder / "runs"),
+    }
+    command = [sys.executable, "-m", "pytest", "-q", *PARTS[part]]
+    began = time.monotonic()
+    with open(folder / f"{part}.txt", "w") as log:
+        env = os.environ | changes | own
+        ended = subprocess.run(command, cwd=ROOT, env=env, stdout=log).returncode
+    minutes = (time.monotonic() - began) / 60
+    print(f"{name}, {part}: {minutes:.1f} minutes, exit {ended}", flush=True)
+    notes.rename(folder / f"{part}.jsonl")
+
+
+def run_broken(part):
+    """Runs the checks with robots that learn nothing; the notebooks' judge can read."""
+    if part == "notebooks":
+        for judge in sorted(KEPT.glob("variant*/runs/judge"))[:1]:
+            shutil.copytree(judge, KEPT / "broken/runs/judge", dirs_exist_ok=True)
+    run("broken", {"MARGINS_BROKEN": "1", "MARGINS_SEED": "0"}, part)
+
+
+def read(folder):
+    """For each check, the smallest slack: a check may compare several times."""
+    found = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        for row in map(json.loads, path.read_text().splitlines()):
+            where = row["where"].split("::Cell")[0].removeprefix("tests/")
+            check = where, row["text"]
+            found[check] = min(row["slack"], found.get(check, row["slack"]))
+    return found
+
+
+def table(healthy, broken):
+    """The lines of the table, the smallest margins first.
+
+    Args:
+        healthy: For each variant, the smallest slack of each check.
+        broken: The same of robots that learned nothing.
+    """
+    slacks = defaultdict(list)
+    for found in healthy:
+        for check, slack in found.items():
+            slacks[check].append(slack)
+    rows = []
+    for check, found in slacks.items():
+        spread = statistics.stdev(found) if len(found) > 1 else 0.0
+        if spread > 1e-9:  # what is always the same does not hang on chance
+            rows.append((min(found) / spread, check, found))
+    yield "| margin | robots | worst | median | learned nothing | check |"
+    yield "|---|---|---|---|---|---|"
+    for margin, (where, text), found in sorted(rows):
+        sick = broken.get((where, text))
+        told = "" if sick is None else f"{sick:.3g}, {'holds' if sick > 0 else 'fails'}"
+        yield (
+            f"| {margin:.1f} | {len(found)} | {min(found):.3g} | "
+            f"{statistics.median(found):.3g} | {told} | {where}: `{text}` |"
+        )
+
+
+def main():
+    """Runs the variants, then the broken robots, and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--variants", type=int, nargs="*", default=range(COUNT))
+    parser.add_argument("--only", choices=PARTS, help="the tests, or the notebooks")
+    parser.add_argument("--core", type=int, help="use only this one")
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    options = parser.parse_args()
+    if options.core is not None:
+        os.sched_setaffinity(0, {options.core})
+    for part in () if options.table else PARTS:
+        if options.only in (None, part):
+            for number in options.variants:
+                words, changes = describe(number)
+                print(f"Variant {number}: {words}", flush=True)
+                run(f"variant-{number:02}", changes, part)
+            if options.core is None:
+                run_broken(part)
+    healthy = [read(folder) for folder in sorted(KEPT.glob("variant-*"))]
+    print("\n".join(table(healthy, read(KEPT / "broken"))))
+
+
+if __name__ == "__main__":
+    main()
