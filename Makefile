@@ -23,10 +23,10 @@ test-faults: $(READY) ## the long form of the fault tests: 20 kills, 200 flipped
 	FAULTS=10 $(BIN)/python -m pytest -o addopts="" tests/test_faults.py
 
 test-seeds: $(READY) ## how near is each check on a trained robot to failing? (hours)
-	$(BIN)/python tests/variants.py
+	$(BIN)/python tests/benchmarks/variants.py
 
 test-matrix: $(READY) ## the engine and notebooks 01-03 under every Python here (an hour)
-	$(BIN)/python tests/matrix.py
+	$(BIN)/python tests/tools/matrix.py
 
 audit: $(READY) ## are there known holes in what the course installs? (needs a network)
 	$(BIN)/uv tool run pip-audit --requirement constraints.txt --no-deps --disable-pip
@@ -60,16 +60,16 @@ pins: $(READY) ## refresh constraints.txt: the newest versions that go together
 	  --output-file constraints.txt pyproject.toml
 
 mirrors: $(READY) ## copy the taught functions from the package into their notebooks
-	$(BIN)/python tests/course.py mirrors
+	$(BIN)/python tests/tools/course.py mirrors
 
 badges: $(READY) ## write the course's address everywhere: make badges REPO=owner/name
-	$(BIN)/python tests/course.py badges $(REPO)
+	$(BIN)/python tests/tools/course.py badges $(REPO)
 
 bench: $(READY) ## how fast is the step, how good the drawings, beside others? (an hour)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
-	$(BIN)/python tests/benchmark.py
-	$(BIN)/python tests/costs.py
-	$(BIN)/python tests/peers.py
+	$(BIN)/python tests/benchmarks/speed.py
+	$(BIN)/python tests/benchmarks/cost.py
+	$(BIN)/python tests/benchmarks/baselines.py
 
 robot: $(READY) ## train the robot that comes with the course again, and judge it
 	rm -rf runs/pretrained

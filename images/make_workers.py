@@ -19,8 +19,9 @@ STYLES = {"one": {"color": "#0072B2"}, "workers": {"color": "#D55E00", "ls": ":"
 
 
 def take(strategy, batch, *words):
-    """What tests/together.py finds."""
-    program = [sys.executable, IMAGES.parent / "tests" / "together.py", strategy]
+    """What tests/benchmarks/scaling.py finds."""
+    script = IMAGES.parent / "tests" / "benchmarks" / "scaling.py"
+    program = [sys.executable, script, strategy]
     program += ["--batch", str(batch), "--steps", str(STEPS[batch]), *words]
     ran = subprocess.run(program, capture_output=True, text=True, check=True)
     return json.loads(ran.stdout.splitlines()[-1])

@@ -2,11 +2,11 @@
 
 A check on a trained robot hangs on chance: another processor, another number of
 threads or another version rounds differently, and the game enlarges that until it is
-another robot. `make test-seeds` (tests/variants.py) therefore runs such checks under
-many variants, and this module notes by how much each comparison held. It rewrites
+another robot. `make test-seeds` (benchmarks/variants.py) therefore runs such checks
+under many variants, and this module notes by how much each comparison held. It rewrites
 `assert a > b` into `assert compare("a > b", ">", a, b)`, in tests as in notebooks.
 
-It reads three environment variables, which `tests/variants.py` sets:
+It reads three environment variables, which `tests/benchmarks/variants.py` sets:
 
     MARGINS_FILE    where the notes go, one line of JSON for each comparison
     MARGINS_SEED    added to every seed that is set with `keras.utils.set_random_seed`
@@ -120,7 +120,7 @@ def learn_nothing(self, gradients, variables=None):
 
 
 def start_notebook(shell):
-    """The same in a kernel; see the file that `tests/variants.py` writes for it."""
+    """The same in a kernel; see the file that `variants.py` writes for it."""
     shell.ast_transformers.append(Checks())
     shell.user_ns_hidden["__compare__"] = shell.user_ns["__compare__"] = compare
     start()

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 import course
 import nbformat
 import pytest
-from load_site import answers, free_port, start_site
 from patience import PATIENCE, until
+from site_load import answers, free_port, start_site
 
 SHOTS = course.ROOT / "build" / "screenshots"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")

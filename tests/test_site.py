@@ -8,9 +8,9 @@ import threading
 
 import numpy as np
 import pytest
-from load_site import APP, crowd, free_port, start_site
 from patience import PATIENCE, until
 from PIL import Image
+from site_load import APP, crowd, free_port, start_site
 from streamlit.testing.v1 import AppTest
 
 from mnistgan import latent

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import course
@@ -41,8 +40,9 @@ def team(rank, count=2, replicas=None):
 
 def steps(strategy, *words):
     """What the first 20 steps return, in a program of its own: `(20, 4)`."""
-    program = [sys.executable, Path(__file__).with_name("together.py"), strategy]
-    ran = subprocess.run([*program, *words], capture_output=True, text=True)
+    script = course.ROOT / "tests" / "benchmarks" / "scaling.py"
+    program = [sys.executable, script, strategy, *words]
+    ran = subprocess.run(program, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     return np.array(json.loads(ran.stdout.splitlines()[-1])["steps"])
 

@@ -1,6 +1,6 @@
 """GAN-train: what does a reader learn from drawn digits, and what from real ones?
 
-python tests/exam.py [FILE]   # default: runs/asked/generator.keras
+python tests/benchmarks/gan_train.py [FILE]   # default: runs/asked/generator.keras
 """
 
 import sys

@@ -1,8 +1,9 @@
 """How well is an odd digit spotted? The tables of lesson 10: all digits, four scores.
 
-    taskset -c 0 python tests/odd.py [--steps 300]   # about 25 minutes of one core
+    taskset -c 0 python tests/benchmarks/anomaly.py [--steps 300]
 
-Every pair of a protocol and a digit is kept in runs/odd; an interrupted call goes on.
+It takes about 25 minutes of one core. Every pair of a protocol and a digit is kept in
+runs/odd; an interrupted call goes on.
 """
 
 import argparse

@@ -1,10 +1,10 @@
 """Do several workers learn what one learns, and how fast? Takes a few steps, and tells.
 
-    python tests/together.py one                 # one device
-    python tests/together.py mirrored            # two devices of this machine
-    python tests/together.py workers             # two programs, a core for each
-    python tests/together.py workers --batch 512 # with larger batches
-    python tests/together.py one --steps 100 --nudge 1  # rounded a little differently
+    python tests/benchmarks/scaling.py one       # one device
+    python tests/benchmarks/scaling.py mirrored  # two devices of this machine
+    python tests/benchmarks/scaling.py workers   # two programs, a core for each
+    python tests/benchmarks/scaling.py workers --batch 512        # larger batches
+    python tests/benchmarks/scaling.py one --steps 100 --nudge 1  # rounds otherwise
 
 The last line is JSON: what each step returned, and the median time of a step, in ms.
 """

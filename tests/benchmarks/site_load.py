@@ -1,6 +1,6 @@
 """Twenty visitors at once on the website: how long does each wait?
 
-    python tests/load_site.py [--visitors 20] [--seconds 20] [--leave 0.1]
+    python tests/benchmarks/site_load.py [--visitors 20] [--seconds 20] [--leave 0.1]
 
 Starts the site and speaks to it as a browser does, over its websocket. Each visitor
 opens the page, then moves a slide bar again and again, on average half a second after
@@ -19,12 +19,11 @@ import time
 import urllib.request
 from pathlib import Path
 
-from patience import until
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from tornado.websocket import websocket_connect
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 APP = ROOT / "mnistgan" / "site" / "app.py"
 
 
@@ -52,7 +51,10 @@ def start_site(port, **environment):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    until(lambda: answers(f"http://127.0.0.1:{port}/_stcore/health"))
+    while not answers(f"http://127.0.0.1:{port}/_stcore/health"):
+        if server.poll() is not None:
+            raise RuntimeError(f"the site stopped at once, with {server.returncode}")
+        time.sleep(0.5)
     return server
 
 

@@ -1,7 +1,7 @@
 """The course under every Python that is installed here, and with old and new packages.
 
     make test-matrix                              # all of them
-    .venv/bin/python tests/matrix.py 3.12 colab   # some of them
+    .venv/bin/python tests/tools/matrix.py 3.12 colab   # some of them
 
 For each it makes an environment in build/matrix, runs the tests of the engine and
 notebooks 00 to 03, and prints a line. `lowest` takes the oldest versions that
@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 PLACE = ROOT / "build" / "matrix"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 TRIED = [

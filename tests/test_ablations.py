@@ -1,7 +1,7 @@
 """The rows of lessons/recipe.md can still be run."""
 
+import ablations
 import pytest
-import recipe
 
 from mnistgan import training
 from mnistgan.settings import choose_settings
@@ -16,17 +16,17 @@ from mnistgan.settings import choose_settings
         "pairs",
         "8 coins",
         "relativistic, R1 and R2",
-        recipe.GROWING,
+        ablations.GROWING,
     ],
 )
 def test_a_row_takes_a_step(name, album, monkeypatch):
-    changes, patches = recipe.ROWS[name]
-    for function, replacement in {**recipe.drawn_by(), **patches}.items():
+    changes, patches = ablations.ROWS[name]
+    for function, replacement in {**ablations.drawn_by(), **patches}.items():
         monkeypatch.setattr(training, function, replacement)
     settings = choose_settings("quick", **{**changes, "batch_size": 16})
-    state, step = recipe.begin(settings)
+    state, step = ablations.begin(settings)
     d_loss, g_loss, *_ = step(album[:16])
     assert float(d_loss) > 0 and float(g_loss) == float(g_loss)
-    if name == recipe.GROWING:
+    if name == ablations.GROWING:
         deck = iter([album[:16]] * 200)
-        assert recipe.growing.grow(settings, state, 0.1, deck) >= 2
+        assert ablations.growing.grow(settings, state, 0.1, deck) >= 2

@@ -1,4 +1,4 @@
-"""Growing: small pictures first (Karras et al. 2018, section 2), for tests/recipe.py.
+"""Growing: small pictures first (Karras et al. 2018, section 2), for ablations.py.
 
 The robots of the recipe learn to draw 16×16 pixels, then 32×32, then 64×64. The layers
 that a smaller picture needs are the same ones all the time, and so they keep what they

@@ -1,7 +1,7 @@
 """What was tried for the recipe, and what it gave: reruns any row of lessons/recipe.md.
 
-    python tests/recipe.py                     # lists the rows
-    python tests/recipe.py "batch 64" --seed 1 # trains and judges one; prints its line
+    python tests/benchmarks/ablations.py                      # lists the rows
+    python tests/benchmarks/ablations.py "batch 64" --seed 1  # trains and judges one
 
 A row changes something in the recipe as it was when the search for more dense layers
 began: with one in the artist, and batches of 32. Every row gets the same time on one

@@ -4,8 +4,8 @@
 Adam, fog) on the same digits: once by the same calculation, once with the third look of
 the discriminator that PyTorch's own DCGAN example takes. They take turns, each in a
 process of its own, so that neither disturbs the other; medians are printed. PyTorch
-runs in its fastest layout for such networks, channels_last. tests/costs.py says what
-makes a step dearer, and where its time goes.
+runs in its fastest layout for such networks, channels_last. cost.py says what makes a
+step dearer, and where its time goes.
 """
 
 import itertools

@@ -8,7 +8,7 @@ on a core of its own. The clock stops while the judge of lesson 04 looks at 2,00
 drawings; pictures of 28×28 reach it the way all pictures do, by way of 64×64. The
 results go to images/quality.png, and as a table to the screen.
 
-    taskset -c 0 python tests/peers.py [--minutes 8] [--seed 0] [NAME ...]
+    python tests/benchmarks/baselines.py [--minutes 8] [--seed 0] [NAME ...]
 """
 
 import argparse
@@ -30,7 +30,7 @@ from tensorflow.keras import layers  # noqa: E402
 from mnistgan import data, drawing, files, judge, plots, training, workers  # noqa: E402
 from mnistgan.settings import PRESETS, choose_settings, runs_folder  # noqa: E402
 
-PICTURE = Path(__file__).parent.parent / "images" / "quality.png"
+PICTURE = Path(__file__).parent.parent.parent / "images" / "quality.png"
 JUDGED = 2000
 CORES = 2
 MOMENTS = (0.5, 1, 2, 4, 6, 8, 12, 16, 20)

@@ -1,8 +1,8 @@
 """How good is a preset, whatever the seed? Trains it with three, and takes the median.
 
-    python tests/seeds.py quick laptop            # the medians, of seeds 0, 1 and 2
-    python tests/seeds.py full --epochs 40        # with other epochs than the preset's
-    python tests/seeds.py laptop --seeds 1 --core 0  # two of these can run side by side
+    python tests/benchmarks/seeds.py quick laptop      # medians of seeds 0, 1 and 2
+    python tests/benchmarks/seeds.py full --epochs 40  # not as many as the preset's
+    python tests/benchmarks/seeds.py laptop --seeds 1 --core 0  # two can run at once
 
 Every run is kept in runs/seeds, and what is there is not trained again. An interrupted
 run goes on. Each is judged on 10,000 drawings, as `python -m mnistgan judge` does.

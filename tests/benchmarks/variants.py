@@ -1,10 +1,10 @@
 """How near are the checks on trained robots to failing, whatever machine it is?
 
-    python tests/variants.py                    # 20 variants, then broken robots
-    python tests/variants.py --variants 0 7     # only these two
-    python tests/variants.py --only tests       # without the notebooks
-    python tests/variants.py --core 0 --variants 0 2  # two such can run side by side
-    python tests/variants.py --table            # what earlier calls have found
+    python tests/benchmarks/variants.py                 # 20 variants, broken robots
+    python tests/benchmarks/variants.py --variants 0 7  # only these two
+    python tests/benchmarks/variants.py --only tests    # without the notebooks
+    python tests/benchmarks/variants.py --core 0 --variants 0 2  # two can run at once
+    python tests/benchmarks/variants.py --table         # what earlier calls have found
 
 A variant is a simulated processor, a number of threads and a seed: each makes other
 robots. Under each, the tests marked `trained` and the notebooks run, and every
@@ -25,7 +25,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 KEPT = ROOT / "build" / "variants"
 COUNT = 20
 PARTS = {"tests": ["tests", "-m", "trained"], "notebooks": ["notebooks"]}

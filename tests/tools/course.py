@@ -1,8 +1,7 @@
 """What the course's notebooks have in common: read, compare and rewrite them.
 
-`python tests/course.py mirrors` copies the taught functions from the package into their
-notebooks; `python tests/course.py badges owner/name` writes the course's public address
-into pyproject.toml, every badge and every set-up cell.
+python tests/tools/course.py mirrors            # taught functions into notebooks
+python tests/tools/course.py badges owner/name  # the course's address into all badges
 """
 
 import ast
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 PLACEHOLDER = "OWNER"
 SETUP = """\
 # Set-up: the same cell starts every notebook. Run it first.

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmark import digits, measure, run
+from speed import digits, measure, run
 
 CHOICES = {
     "as it is": {},
