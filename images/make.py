@@ -11,14 +11,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
-from mnistgan import machine
+from mnistgan.engine import machine
 
 machine.load_tensorflow()
 
-from mnistgan import data, explore, judge, latent, measures, plots  # noqa: E402
-from mnistgan.drawing import PRETRAINED, draw, load_generator, make_noise, walk  # noqa: E402
+from mnistgan import data, evaluation, latent, metrics, plots  # noqa: E402
 from mnistgan.runs import read_diary  # noqa: E402
+from mnistgan.sampling import PRETRAINED, draw, load_generator, make_noise, walk  # noqa: E402
 from mnistgan.settings import Settings, runs_folder  # noqa: E402
+from mnistgan.widgets import explore  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 RUN = runs_folder() / "digits"
@@ -129,10 +130,14 @@ def prepare(digit):
 
 def judged(drawings):
     """What the judge is surest of, what puzzles it, and the nearest real digits."""
-    found = judge.read(judge.load_judge().network, drawings)[1].max(axis=1).argsort()
-    album = judge.load_album("train")
-    some = judge.shrink(drawings[:12])
-    which, _ = measures.nearest(some.reshape(12, -1), album)
+    found = (
+        evaluation.read(evaluation.load_judge().network, drawings)[1]
+        .max(axis=1)
+        .argsort()
+    )
+    album = evaluation.load_album("train")
+    some = evaluation.shrink(drawings[:12])
+    which, _ = metrics.nearest(some.reshape(12, -1), album)
     twins = album[which].reshape(some.shape)
     rows = {
         "Surest": drawings[found[-24:]],
@@ -204,8 +209,10 @@ def explorers():
         draw(generator, make_noise(generator, 1, seed) + turns[:, None] * slant)
         for seed in range(60)
     ]
-    network = judge.load_judge().network
-    steady = [s for s in strips if len(set(judge.read(network, s)[1].argmax(1))) == 1]
+    network = evaluation.load_judge().network
+    steady = [
+        s for s in strips if len(set(evaluation.read(network, s)[1].argmax(1))) == 1
+    ]
     plots.save_grid(max(steady, key=leaning), HERE / "knobs.png", 9)
     atlas = explore.MapExplorer(generator, knobs[:2])
     atlas.x.value, atlas.y.value = 1.5, -1.0

@@ -11,12 +11,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
-from mnistgan import machine
+from mnistgan.engine import machine
 
 tf = machine.load_tensorflow()
 
-from mnistgan import faces, latent, plots, witness  # noqa: E402
-from mnistgan.drawing import draw, load_generator, make_noise, walk  # noqa: E402
+from mnistgan import latent, plots  # noqa: E402
+from mnistgan.datasets import faces  # noqa: E402
+from mnistgan.projects import attribute_classifier  # noqa: E402
+from mnistgan.sampling import draw, load_generator, make_noise, walk  # noqa: E402
 from mnistgan.settings import runs_folder  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -72,10 +74,10 @@ def table(sets):
     album, named = faces.load_faces("train")
     unseen, _ = faces.load_faces("test")
     tf.keras.utils.set_random_seed(0)
-    eyes = witness.build_witness()
-    witness.train_witness(eyes, album, named)
+    eyes = attribute_classifier.build_witness()
+    attribute_classifier.train_witness(eyes, album, named)
     for title, pictures in sets.items():
-        row = witness.score(eyes, pictures, unseen)
+        row = attribute_classifier.score(eyes, pictures, unseen)
         print(f"{title:10}", *(f"{name} {value:.3f}" for name, value in row.items()))
 
 

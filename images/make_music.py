@@ -11,14 +11,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
-from mnistgan import machine
+from mnistgan.engine import machine
 
 machine.load_tensorflow()
 
 from tensorflow import keras  # noqa: E402
 
-from mnistgan import chorales, melody, music, plots  # noqa: E402
-from mnistgan.drawing import draw, load_generator, make_noise  # noqa: E402
+from mnistgan import plots  # noqa: E402
+from mnistgan.datasets import chorales  # noqa: E402
+from mnistgan.projects import melody, music  # noqa: E402
+from mnistgan.sampling import draw, load_generator, make_noise  # noqa: E402
 from mnistgan.settings import runs_folder  # noqa: E402
 
 HERE = Path(__file__).resolve().parent

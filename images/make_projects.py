@@ -6,7 +6,7 @@ each `--project`, and from a watch that is taught here, for a minute.
 
 from make import HERE, light_copy
 
-from mnistgan import machine
+from mnistgan.engine import machine
 
 machine.load_tensorflow()
 
@@ -15,8 +15,10 @@ from matplotlib import pyplot as plt  # noqa: E402
 from PIL import Image  # noqa: E402
 from tensorflow import keras  # noqa: E402
 
-from mnistgan import asked, chorales, data, latent, odd, plots  # noqa: E402
-from mnistgan.drawing import (  # noqa: E402
+from mnistgan import data, latent, plots  # noqa: E402
+from mnistgan.datasets import chorales  # noqa: E402
+from mnistgan.projects import anomaly, conditional  # noqa: E402
+from mnistgan.sampling import (  # noqa: E402
     PRETRAINED,
     draw,
     load_generator,
@@ -53,10 +55,10 @@ def lover_of_threes(pictures):
     """Digits, redrawn by a VAE that has only seen threes, and its surprise."""
     digits, labels = data.load_mnist("train")
     album = data.prepare_all(digits[labels == 3])
-    generator, encoder, _ = odd.train_watch(album, runs_folder() / "pictures-odd")
+    generator, encoder, _ = anomaly.train_watch(album, runs_folder() / "pictures-odd")
     described = encoder(data.to_float(pictures), training=False)
     again = draw(generator, described[:, : described.shape[1] // 2])
-    nats = odd.surprise(generator, encoder, pictures)
+    nats = anomaly.surprise(generator, encoder, pictures)
     figure, places = plt.subplots(2, len(pictures), figsize=(10, 2.5))
     for column, pair in enumerate(zip(pictures, again, strict=True)):
         for axes, picture in zip(places[:, column], pair, strict=True):
@@ -82,7 +84,7 @@ def gallery(odd_strip):
             digits, make_noise(digits, 1, seed=4) + turns * knob
         ),
         "digits on demand": np.concatenate(
-            np.split(asked.write(load("asked"), "25.11.2026 ", 7), 11, axis=1)
+            np.split(conditional.write(load("asked"), "25.11.2026 ", 7), 11, axis=1)
         ).reshape(11, 64, 64, 1),
         "cartoon faces": draw(faces, make_noise(faces, 12)),
         "anomaly detector: redrawn by one who has seen only threes": odd_strip,

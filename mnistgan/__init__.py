@@ -23,6 +23,6 @@ if "tensorflow" in sys.modules:
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # hides "no CUDA found" and the like
 
-from mnistgan.machine import check_machine
+from mnistgan.settings import check_machine
 
 __all__ = ["check_machine"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from mnistgan import files
-from mnistgan.machine import load_tensorflow
+from mnistgan.engine import files
+from mnistgan.engine.machine import load_tensorflow
 from mnistgan.runs import ON_TROUBLE, STRATEGIES, Trouble
 from mnistgan.settings import (
     PRESETS,
@@ -146,12 +146,12 @@ def draw(options: argparse.Namespace) -> int:
     if options.out.suffix not in (".png", ".npy"):
         raise ValueError(f"{options.out} must end in .png or .npy")
     load_tensorflow()  # quietly, before the modules below load it
-    from mnistgan import drawing, plots
+    from mnistgan import plots, sampling
 
-    model = options.model or drawing.newest_model()
-    generator = drawing.load_generator(model)
-    noise = drawing.make_noise(generator, options.count, options.seed)
-    pictures = drawing.draw(generator, noise)
+    model = options.model or sampling.newest_model()
+    generator = sampling.load_generator(model)
+    noise = sampling.make_noise(generator, options.count, options.seed)
+    pictures = sampling.draw(generator, noise)
     if options.out.suffix == ".png":
         plots.save_grid(pictures, options.out)
     else:
@@ -164,32 +164,34 @@ def draw(options: argparse.Namespace) -> int:
 def judge(options: argparse.Namespace) -> int:
     """Runs `judge`."""
     load_tensorflow()
-    from mnistgan import asked, data, drawing, judge, loading, vae
+    from mnistgan import data, evaluation, sampling
+    from mnistgan.engine import model_io
+    from mnistgan.projects import conditional, vae
 
-    model = options.model or drawing.newest_model()
-    generator = drawing.load_generator(model)
-    the_judge = judge.load_judge(data_dir=options.data_dir)
+    model = options.model or sampling.newest_model()
+    generator = sampling.load_generator(model)
+    the_judge = evaluation.load_judge(data_dir=options.data_dir)
     print(f"Judging {model}.")
     print(f"The judge names {the_judge.accuracy:.2%} of the test digits correctly.")
-    rows = judge.compare(
+    rows = evaluation.compare(
         the_judge, generator, options.count, options.seed, options.data_dir
     )
-    print(judge.table(rows))
+    print(evaluation.table(rows))
     counts = zip(range(10), rows["drawn"].class_counts, strict=True)
     print("drawn digits: " + ", ".join(f"{count} × {digit}" for digit, count in counts))
-    if drawing.classes(generator) == 10:
-        table = asked.obeyed(the_judge, generator, options.count, options.seed)
+    if sampling.classes(generator) == 10:
+        table = conditional.obeyed(the_judge, generator, options.count, options.seed)
         share = np.trace(table) / table.sum()
         print(f"asked for a digit, it draws what reads as that digit: {share:.1%}")
     if (encoder := model.parent / "encoder.keras").exists():
         digits, _ = data.load_mnist("test", options.data_dir)
-        both = generator, loading.load_model(encoder)
+        both = generator, model_io.load_model(encoder)
         one, many = vae.elbo(*both, digits), vae.elbo(*both, digits[:1000], 50)
         print(f"ELBO {one:.1f} nats a test digit; of the first 1000, with 50 samples")
         print(f"each, {many:.1f}")
     if options.json:
         with files.whole(options.json) as aside:
-            aside.write_text(judge.to_json(model, options.seed, the_judge, rows))
+            aside.write_text(evaluation.to_json(model, options.seed, the_judge, rows))
     return 0
 
 

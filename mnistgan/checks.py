@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from mnistgan.drawing import draw, make_noise
+from mnistgan.sampling import draw, make_noise
 
 # Of the 60,000 training digits at 64×64, in grey levels: the mean of all pixels, and
 # the standard deviation of a pixel from picture to picture (mean over all pixels).

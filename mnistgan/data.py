@@ -5,9 +5,9 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from mnistgan import fetch
-from mnistgan.valid import array, checked, finite, listed, optional, text, whole
-from mnistgan.valid import path as valid_path
+from mnistgan.datasets import mnist
+from mnistgan.engine.valid import array, checked, finite, listed, optional, text, whole
+from mnistgan.engine.valid import path as valid_path
 
 
 @checked(image=finite(array(ranks=(3, 4), least=0)))
@@ -61,7 +61,7 @@ def load_mnist(
     Args:
         split: `"train"` (60,000 digits) or `"test"` (10,000), or a TFDS slice of one,
             such as `"train[:1000]"`.
-        data_dir: Where data sets are kept; see `mnistgan.fetch.data_folder`.
+        data_dir: Where data sets are kept; see `mnistgan.datasets.mnist.data_folder`.
 
     Returns:
         Pictures `(count, 28, 28, 1)`, uint8, in [0, 255], and labels `(count,)`, int64,
@@ -71,8 +71,8 @@ def load_mnist(
         OSError: The data could not be fetched.
         ValueError: There is no such split.
     """
-    root = fetch.prepare_mnist(data_dir)
-    digits = fetch.load_set(f"mnist:{fetch.VERSION}", split, root)
+    root = mnist.prepare_mnist(data_dir)
+    digits = mnist.load_set(f"mnist:{mnist.VERSION}", split, root)
     return digits["image"], digits["label"]
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from mnistgan import files
+from mnistgan.engine import files
 from mnistgan.runs import read_diary
 from mnistgan.scores import read_scores
 

@@ -12,14 +12,14 @@ from PIL import Image, ImageOps
 from tensorflow import keras
 from tqdm.auto import trange
 
-from mnistgan import files
 from mnistgan.data import to_float
-from mnistgan.drawing import PRETRAINED, classes, draw, make_noise, noise_dim, wishes
-from mnistgan.folder import open_flat
+from mnistgan.datasets.image_folder import open_flat
+from mnistgan.engine import files
+from mnistgan.engine.valid import array, checked, pictures, whole
+from mnistgan.engine.valid import path as valid_path
 from mnistgan.models import told
+from mnistgan.sampling import PRETRAINED, classes, draw, make_noise, noise_dim, wishes
 from mnistgan.settings import runs_folder
-from mnistgan.valid import array, checked, pictures, whole
-from mnistgan.valid import path as valid_path
 
 
 @checked(images=pictures(None, None, 1))

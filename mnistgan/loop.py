@@ -15,10 +15,11 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from mnistgan import checkpoints, files, plots, scores
-from mnistgan.drawing import draw
-from mnistgan.loading import save_model
+from mnistgan import plots, scores
+from mnistgan.engine import checkpoints, files
+from mnistgan.engine.model_io import save_model
 from mnistgan.runs import COLUMNS, Run, Trouble, read_diary, write_diary, write_settings
+from mnistgan.sampling import draw
 
 SECONDS_BETWEEN_CHECKPOINTS = 30
 STEPS_BETWEEN_ROWS = 25

@@ -11,8 +11,8 @@ import tensorflow as tf
 from tensorflow import keras
 from tensorflow.keras import layers
 
-from mnistgan.layers import BatchNorm, ConvTranspose, Fog
-from mnistgan.valid import checked, number, whole
+from mnistgan.engine.layers import BatchNorm, ConvTranspose, Fog
+from mnistgan.engine.valid import checked, number, whole
 
 
 @checked(

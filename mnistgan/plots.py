@@ -10,9 +10,17 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mnistgan import files
-from mnistgan.valid import array, checked, listed, number, pictures, shares, whole
-from mnistgan.valid import path as valid_path
+from mnistgan.engine import files
+from mnistgan.engine.valid import (
+    array,
+    checked,
+    listed,
+    number,
+    pictures,
+    shares,
+    whole,
+)
+from mnistgan.engine.valid import path as valid_path
 
 BLUE, ORANGE = "#0072B2", "#D55E00"  # told apart by colour-blind readers (Okabe & Ito)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mnistgan import files
+from mnistgan.engine import files
+from mnistgan.engine.valid import checked
+from mnistgan.engine.valid import path as valid_path
 from mnistgan.settings import Settings
-from mnistgan.valid import checked
-from mnistgan.valid import path as valid_path
 
 COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake")
 ON_TROUBLE = ("tell", "stop", "back")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from mnistgan.drawing import draw, make_noise
-from mnistgan.judge import Judge, score
-from mnistgan.loading import save_model
+from mnistgan.engine.model_io import save_model
+from mnistgan.engine.valid import checked
+from mnistgan.engine.valid import path as valid_path
+from mnistgan.evaluation import Judge, score
 from mnistgan.runs import read_table, write_table
-from mnistgan.valid import checked
-from mnistgan.valid import path as valid_path
+from mnistgan.sampling import draw, make_noise
 
 COLUMNS = ("step", "minutes", "confident", "frechet", "coverage", "classes")
 SEED = 1  # of the noise that is judged; the preview grids have the run's own
@@ -29,7 +29,7 @@ def judge_run(
     """Scores what the averaged generator draws now, and keeps it if it is the best.
 
     Args:
-        judge: From `mnistgan.judge.load_judge`.
+        judge: From `mnistgan.evaluation.load_judge`.
         count: How many drawings to judge, 6 to 10,000.
         state: The run's state, from `mnistgan.training.new_state`.
         folder: The run's folder. `scores.csv` gets a new row, and `best.keras` is

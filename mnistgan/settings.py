@@ -2,11 +2,13 @@
 
 import dataclasses
 import os
+import platform
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnistgan.machine import has_gpu, likes_bfloat16
+from mnistgan.engine.machine import has_gpu, likes_bfloat16, load_tensorflow
 
 PRESETS = {
     "quick": {"epochs": 2, "batch_size": 32, "previews": 6},
@@ -173,6 +175,25 @@ def pick_preset(preset: str | None = None) -> tuple[str, str]:
             f"there is no preset {name!r} ({reason}); choose from {', '.join(PRESETS)}"
         )
     return name, reason
+
+
+def check_machine() -> None:
+    """Prints the versions, what the machine has, and the preset that suits it."""
+    from mnistgan import __version__
+
+    tf = load_tensorflow()
+    preset, reason = pick_preset()
+    print(
+        f"mnistgan {__version__}, TensorFlow {tf.__version__}, "
+        f"Keras {tf.keras.__version__}, Python {platform.python_version()}"
+    )
+    print(f"Your machine: {os.cpu_count()} cores, {'a' if has_gpu() else 'no'} GPU.")
+    print(f"It will train with the preset {preset!r}, because {reason}.")
+    if "google.colab" in sys.modules and not has_gpu():
+        print(
+            "Colab can lend you a GPU: Runtime → Change runtime type → T4 GPU. "
+            "Everything works without one, only more slowly."
+        )
 
 
 def choose_settings(

@@ -10,11 +10,13 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from mnistgan import checkpoints, loop, projects, vae
+from mnistgan import loop, projects
 from mnistgan.data import to_float
 from mnistgan.diaries import Diaries, check_names
-from mnistgan.drawing import make_noise
-from mnistgan.judge import load_judge
+from mnistgan.engine import checkpoints
+from mnistgan.engine.optimizers import Adam
+from mnistgan.engine.replicas import shared_normal
+from mnistgan.evaluation import load_judge
 from mnistgan.models import (
     build_discriminator,
     build_generator,
@@ -22,7 +24,7 @@ from mnistgan.models import (
     generator_loss,
     told,
 )
-from mnistgan.optimizers import Adam
+from mnistgan.projects import vae
 from mnistgan.runs import (
     ON_TROUBLE,
     Run,
@@ -30,8 +32,9 @@ from mnistgan.runs import (
     read_diary,
     set_aside,
 )
+from mnistgan.sampling import make_noise
 from mnistgan.settings import Settings, choose_settings, runs_folder
-from mnistgan.workers import ALONE, Team, form_team, shared_normal
+from mnistgan.workers import ALONE, Team, form_team
 
 
 def make_train_step(
@@ -238,7 +241,7 @@ def train(
         settings: What to do; None for `choose_settings()`.
         folder: Where the run is kept; None for one named after the project, in
             `runs_folder()`.
-        data_dir: Where data sets are kept; see `mnistgan.fetch.data_folder`.
+        data_dir: Where data sets are kept; see `mnistgan.datasets.mnist.data_folder`.
         diary: Which diaries to keep: `"csv"` (always kept), `"tensorboard"`, `"wandb"`.
             One that fails is left out with a warning.
         pictures: Your own, `(settings.pictures, 64, 64, settings.channels)`, uint8, in

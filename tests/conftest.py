@@ -7,7 +7,9 @@ import margins
 import numpy as np
 import pytest
 
-from mnistgan import data, fetch, machine
+from mnistgan import data
+from mnistgan.datasets import mnist
+from mnistgan.engine import machine
 
 machine.load_tensorflow()  # quietly
 if "MARGINS_FILE" in os.environ:
@@ -51,7 +53,7 @@ def four_files(digits, monkeypatch):
         "t10k-labels-idx1-ubyte": idx(labels[200:]),
     }
     sums = {name: hashlib.md5(raw).hexdigest() for name, raw in files.items()}
-    monkeypatch.setattr(fetch, "MD5", sums)
+    monkeypatch.setattr(mnist, "MD5", sums)
     return files
 
 

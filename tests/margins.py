@@ -102,7 +102,7 @@ def start():
     """Shifts the seeds, or breaks the robots, as the environment says."""
     import mnistgan  # noqa: F401, before TensorFlow
     from mnistgan import checks
-    from mnistgan.machine import load_tensorflow
+    from mnistgan.engine.machine import load_tensorflow
 
     keras = load_tensorflow().keras
     set_seed, shift = keras.utils.set_random_seed, int(os.environ["MARGINS_SEED"])

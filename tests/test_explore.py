@@ -8,8 +8,9 @@ import pytest
 from patience import until
 from PIL import Image
 
-from mnistgan import explore, latent
-from mnistgan.drawing import PRETRAINED, draw, load_generator, make_noise
+from mnistgan import latent
+from mnistgan.sampling import PRETRAINED, draw, load_generator, make_noise
+from mnistgan.widgets import explore
 
 
 @pytest.fixture(scope="module")

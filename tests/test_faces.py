@@ -9,7 +9,8 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from tensorflow import keras
 
-from mnistgan import faces, folder, witness
+from mnistgan.datasets import faces, image_folder
+from mnistgan.projects import attribute_classifier
 from mnistgan.settings import choose_settings
 from mnistgan.training import train
 
@@ -132,14 +133,16 @@ def save(folder, name, mode="RGB", size=(90, 70), colour=None, **options):
     ],
 )
 def test_any_mode_becomes_colour(tmp_path, name, mode, colour, wanted):
-    picture = folder.read_picture(save(tmp_path, name, mode, colour=colour))
+    picture = image_folder.read_picture(save(tmp_path, name, mode, colour=colour))
     assert picture.shape == (64, 64, 3) and picture.dtype == np.uint8
     assert np.abs(picture.astype(int) - wanted).max() <= 4  # JPEG and WebP are lossy
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 500), (500, 3), (64, 64), (2000, 1500)])
 def test_any_size_becomes_a_square(tmp_path, size):
-    picture = folder.read_picture(save(tmp_path, "a.png", size=size, colour=(9, 8, 7)))
+    picture = image_folder.read_picture(
+        save(tmp_path, "a.png", size=size, colour=(9, 8, 7))
+    )
     assert picture.shape == (64, 64, 3) and (picture == (9, 8, 7)).all()
 
 
@@ -147,7 +150,7 @@ def test_the_middle_is_kept(tmp_path):
     wide = np.zeros((50, 150, 3), np.uint8)
     wide[:, 48:102] = 255
     Image.fromarray(wide).save(tmp_path / "wide.png")
-    assert folder.read_picture(tmp_path / "wide.png").min() > 250
+    assert image_folder.read_picture(tmp_path / "wide.png").min() > 250
 
 
 def test_a_turned_photo_is_turned_upright(tmp_path):
@@ -156,14 +159,14 @@ def test_a_turned_photo_is_turned_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # "turn me clockwise by a quarter"
     Image.fromarray(photo).save(tmp_path / "turned.png", exif=exif)
-    upright = folder.read_picture(tmp_path / "turned.png")
+    upright = image_folder.read_picture(tmp_path / "turned.png")
     assert upright[:30].min() == 255 and upright[34:].max() == 0
 
 
 def test_of_an_animation_the_first_frame_is_kept(tmp_path):
     red, blue = (Image.new("RGB", (64, 64), colour) for colour in ("red", "blue"))
     red.save(tmp_path / "film.gif", save_all=True, append_images=[blue])
-    assert (folder.read_picture(tmp_path / "film.gif") == (255, 0, 0)).all()
+    assert (image_folder.read_picture(tmp_path / "film.gif") == (255, 0, 0)).all()
 
 
 def test_bad_files_are_left_out_by_name(tmp_path, capsys, monkeypatch):
@@ -176,9 +179,9 @@ def test_bad_files_are_left_out_by_name(tmp_path, capsys, monkeypatch):
     (tmp_path / "diary.txt").write_text("no picture")
     (tmp_path / ".hidden").write_text("not looked at")
     save(tmp_path, "float.tif", "F", colour=0.5)
-    monkeypatch.setattr(folder, "MOST_PIXELS", 90 * 70)
+    monkeypatch.setattr(image_folder, "MOST_PIXELS", 90 * 70)
     save(tmp_path, "huge.png", size=(91, 70))
-    pictures = folder.load_folder(tmp_path, least=4)
+    pictures = image_folder.load_folder(tmp_path, least=4)
     assert pictures.shape == (4, 64, 64, 3) and pictures.dtype == np.uint8
     assert pictures[:3, 0, 0, 0].tolist() == [0, 1, 2]
     said = capsys.readouterr().out
@@ -192,30 +195,30 @@ def test_a_decompression_bomb_is_refused_before_it_is_unpacked(tmp_path):
     Image.new("1", (20_000, 20_000)).save(file, "PNG")
     (tmp_path / "bomb.png").write_bytes(file.getvalue())
     with pytest.raises((ValueError, Image.DecompressionBombError), match="pixels"):
-        folder.read_picture(tmp_path / "bomb.png")
+        image_folder.read_picture(tmp_path / "bomb.png")
 
 
 def test_too_few_pictures_and_no_folder_are_named(tmp_path):
     with pytest.raises(OSError, match=r"there is no folder .*nowhere"):
-        folder.load_folder(tmp_path / "nowhere")
+        image_folder.load_folder(tmp_path / "nowhere")
     save(tmp_path, "lonely.png")
     with pytest.raises(ValueError, match=r"has 1 pictures .* at least 100"):
-        folder.load_folder(tmp_path)
+        image_folder.load_folder(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def taught(few):
     keras.utils.set_random_seed(0)
-    eyes = witness.build_witness()
+    eyes = attribute_classifier.build_witness()
     pictures, named = faces.load_faces("train", few)
-    witness.train_witness(eyes, pictures, named, epochs=40)
+    attribute_classifier.train_witness(eyes, pictures, named, epochs=40)
     return eyes, pictures, named
 
 
 @pytest.mark.trained
 def test_the_witness_learns_what_faces_are_made_of(taught):
     eyes, pictures, named = taught
-    seen = witness.ask(eyes, pictures)
+    seen = attribute_classifier.ask(eyes, pictures)
     assert seen["features"].shape == (48, 256)
     for question, answers in faces.ANSWERS.items():
         assert seen[question].shape == (48, len(answers))
@@ -228,11 +231,13 @@ def test_scores_tell_faces_from_what_is_none(taught, few):
     eyes, pictures, _ = taught
     real, _ = faces.load_faces("test", few)
     chance = np.random.default_rng(0).integers(0, 256, (16, 64, 64, 3), np.uint8)
-    good, bad = (witness.score(eyes, each, real) for each in (pictures[:16], chance))
+    good, bad = (
+        attribute_classifier.score(eyes, each, real) for each in (pictures[:16], chance)
+    )
     assert good["frechet"] < bad["frechet"] and good["coverage"] > bad["coverage"]
-    assert witness.score(eyes, real, real)["frechet"] < 1e-3
+    assert attribute_classifier.score(eyes, real, real)["frechet"] < 1e-3
     with pytest.raises(ValueError, match="too few"):
-        witness.score(eyes, real[:3], real)
+        attribute_classifier.score(eyes, real[:3], real)
 
 
 def test_blended_faces_have_the_mean_and_the_spread_of_real_ones():

@@ -18,19 +18,11 @@ import tensorflow as tf
 from conftest import put
 from test_training import SMALL
 
-from mnistgan import (
-    checkpoints,
-    data,
-    fetch,
-    files,
-    loop,
-    plots,
-    runs,
-    scores,
-    training,
-)
-from mnistgan.drawing import draw, load_generator, make_noise
+from mnistgan import data, loop, plots, runs, scores, training
+from mnistgan.datasets import mnist
+from mnistgan.engine import checkpoints, files
 from mnistgan.runs import Trouble
+from mnistgan.sampling import draw, load_generator, make_noise
 
 FAULTS = int(os.environ.get("FAULTS", "1"))
 LONGER = dataclasses.replace(SMALL, epochs=2 + FAULTS)
@@ -464,7 +456,7 @@ def test_an_unknown_way_to_deal_with_trouble_is_refused(tmp_path):
 
 
 def test_a_damaged_data_set_is_named_and_refused(tmp_path, four_files):
-    put(four_files, tmp_path / fetch.HAND_FOLDER)
+    put(four_files, tmp_path / mnist.HAND_FOLDER)
     data.load_mnist("train", tmp_path)
     (records,) = tmp_path.glob("mnist/*/*train*")
     wrong = bytearray(records.read_bytes())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mnistgan import __main__ as command_line
-from mnistgan import data, drawing, judge
+from mnistgan import data, evaluation, sampling
 from mnistgan.models import build_generator
 
 pytestmark = pytest.mark.trained
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.trained
 @pytest.fixture(scope="module")
 def real_judge():
     """The real one: trained by the first test, kept for the notebooks."""
-    return judge.load_judge()
+    return evaluation.load_judge()
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_the_judge_names_test_digits(real_judge):
 
 
 def test_real_digits_score_well(real_judge, train_set):
-    found = judge.score(real_judge, train_set[0])
+    found = evaluation.score(real_judge, train_set[0])
     assert found.confident > 0.95 and found.coverage > 0.9 and found.precision > 0.9
     assert sum(found.class_counts) == found.count == 2000
     assert found.class_kl < 0.01
@@ -39,15 +39,15 @@ def test_real_digits_score_well(real_judge, train_set):
 
 def test_test_digits_beside_themselves_are_perfect(real_judge):
     images, _ = data.load_mnist("test[:500]")
-    found = judge.score(real_judge, data.prepare_all(images))
+    found = evaluation.score(real_judge, data.prepare_all(images))
     assert found.frechet < 1e-3
     assert found.precision == found.recall == found.coverage == 1
 
 
 def test_a_missing_class_shows(real_judge, train_set):
     images, labels = train_set
-    whole = judge.score(real_judge, images)
-    without = judge.score(real_judge, images[labels != 7])
+    whole = evaluation.score(real_judge, images)
+    without = evaluation.score(real_judge, images[labels != 7])
     assert without.class_counts[7] <= 5
     assert without.class_kl == pytest.approx(np.log(10 / 9), abs=0.02)
     assert without.coverage < whole.coverage - 0.05
@@ -55,37 +55,39 @@ def test_a_missing_class_shows(real_judge, train_set):
 
 
 def test_the_same_picture_again_and_again_shows(real_judge, train_set):
-    found = judge.score(real_judge, np.repeat(train_set[0][:1], 500, axis=0))
+    found = evaluation.score(real_judge, np.repeat(train_set[0][:1], 500, axis=0))
     assert found.coverage < 0.05 and found.recall < 0.05
     assert found.class_kl == pytest.approx(np.log(10))
 
 
 def test_noise_scores_badly(real_judge):
     noise = np.random.default_rng(0).integers(0, 256, (500, 64, 64, 1), np.uint8)
-    found = judge.score(real_judge, noise)
+    found = evaluation.score(real_judge, noise)
     assert found.coverage < 0.05 and found.precision < 0.05
 
 
 def test_copies_are_noticed(train_set):
-    album = judge.shrink(train_set[0]).reshape(2000, -1)
-    limit = judge.copy_limit(album, judge.load_album("test[:500]"))
-    assert judge.copied_share(train_set[0][:300], album, limit) == 1
+    album = evaluation.shrink(train_set[0]).reshape(2000, -1)
+    limit = evaluation.copy_limit(album, evaluation.load_album("test[:500]"))
+    assert evaluation.copied_share(train_set[0][:300], album, limit) == 1
     others = data.prepare_all(data.load_mnist("test[500:1000]")[0])
-    assert judge.copied_share(others, album, limit) < 0.05
+    assert evaluation.copied_share(others, album, limit) < 0.05
 
 
 def test_the_pretrained_robot_is_as_good_as_its_card_says(real_judge):
-    folder = drawing.PRETRAINED.parent
+    folder = sampling.PRETRAINED.parent
     told = json.loads((folder / "digits.json").read_text())["rows"]["drawn"]
-    generator = drawing.load_generator(drawing.PRETRAINED)
-    noise = drawing.make_noise(generator, 2000, seed=0)
-    found = judge.score(real_judge, drawing.draw(generator, noise))
+    generator = sampling.load_generator(sampling.PRETRAINED)
+    noise = sampling.make_noise(generator, 2000, seed=0)
+    found = evaluation.score(real_judge, sampling.draw(generator, noise))
     assert found.confident == pytest.approx(told["confident"], abs=0.03)
     assert found.precision == pytest.approx(told["precision"], abs=0.04)
     assert found.coverage > told["coverage"] - 0.04  # fewer pictures, wider balls
     assert found.frechet < 3 * told["frechet"]  # fewer pictures: farther by chance
     rows = json.loads((folder / "digits.json").read_text())["rows"]
-    table = judge.table({name: judge.Score(**row) for name, row in rows.items()})
+    table = evaluation.table(
+        {name: evaluation.Score(**row) for name, row in rows.items()}
+    )
     assert table in (folder / "README.md").read_text()
 
 
@@ -99,7 +101,7 @@ def test_the_pretrained_robot_is_as_good_as_its_card_says(real_judge):
 )
 def test_pictures_that_cannot_be_judged_are_refused(real_judge, images, message):
     with pytest.raises(ValueError, match=message):
-        judge.score(real_judge, images)
+        evaluation.score(real_judge, images)
 
 
 def test_the_judge_is_trained_once_and_checked(tmp_path, monkeypatch):
@@ -107,29 +109,29 @@ def test_the_judge_is_trained_once_and_checked(tmp_path, monkeypatch):
 
     def train_network(settings, images, labels):
         trained.append(settings)
-        return judge.build_judge()
+        return evaluation.build_judge()
 
-    monkeypatch.setattr(judge, "train_network", train_network)
-    first, other = judge.JudgeSettings(), judge.JudgeSettings(seed=1)
+    monkeypatch.setattr(evaluation, "train_network", train_network)
+    first, other = evaluation.JudgeSettings(), evaluation.JudgeSettings(seed=1)
     for settings in (first, first, other, other):
-        judge.load_judge(tmp_path, settings)
+        evaluation.load_judge(tmp_path, settings)
     assert trained == [first, other]
 
     model = tmp_path / "judge.keras"
     raw = bytearray(model.read_bytes())
     raw[len(raw) // 2] ^= 1
     model.write_bytes(raw)
-    judge.load_judge(tmp_path, other)
+    evaluation.load_judge(tmp_path, other)
     (tmp_path / "judge.json").write_text("{half")
-    judge.load_judge(tmp_path, other)
+    evaluation.load_judge(tmp_path, other)
     assert trained == [first, other, other, other]
 
 
 def test_the_command_line_writes_a_stable_table(
     tmp_path, monkeypatch, capsys, real_judge
 ):
-    few = judge.load_album("train[:300]")
-    monkeypatch.setattr(judge, "load_album", lambda split, data_dir=None: few)
+    few = evaluation.load_album("train[:300]")
+    monkeypatch.setattr(evaluation, "load_album", lambda split, data_dir=None: few)
     model, out = tmp_path / "generator.keras", tmp_path / "score.json"
     build_generator(8, 2).save(model)
     words = ["judge", "--model", str(model), "--count", "50", "--json", str(out)]
@@ -139,7 +141,7 @@ def test_the_command_line_writes_a_stable_table(
     told = json.loads(out.read_text())
     assert list(told) == ["format", "model", "seed", "accuracy", "rows"]
     assert list(told["rows"]) == ["drawn", "real", "noise"]
-    fields = [field.name for field in dataclasses.fields(judge.Score)]
+    fields = [field.name for field in dataclasses.fields(evaluation.Score)]
     for row in told["rows"].values():
         assert list(row) == fields
     assert told["rows"]["real"]["frechet"] < told["rows"]["drawn"]["frechet"]

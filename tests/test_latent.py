@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from mnistgan import latent
-from mnistgan.drawing import PRETRAINED, draw, load_generator, make_noise
 from mnistgan.models import build_generator
+from mnistgan.sampling import PRETRAINED, draw, load_generator, make_noise
 
 
 @pytest.fixture(scope="module")

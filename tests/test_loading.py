@@ -9,12 +9,12 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from mnistgan import loading
-from mnistgan.drawing import PRETRAINED, load_generator
-from mnistgan.judge import build_judge
+from mnistgan.engine import model_io
+from mnistgan.evaluation import build_judge
 from mnistgan.models import build_discriminator, build_generator
-from mnistgan.vae import build_encoder
-from mnistgan.witness import build_witness
+from mnistgan.projects.attribute_classifier import build_witness
+from mnistgan.projects.vae import build_encoder
+from mnistgan.sampling import PRETRAINED, load_generator
 
 
 def rewritten(path, change):
@@ -32,7 +32,7 @@ def rewritten(path, change):
 @pytest.fixture
 def model(tmp_path):
     path = tmp_path / "robot.keras"
-    loading.save_model(build_generator(8, 2), path)
+    model_io.save_model(build_generator(8, 2), path)
     return path
 
 
@@ -48,7 +48,7 @@ def test_a_lambda_layer_is_refused(tmp_path):
     wild = keras.layers.Lambda(lambda x: __import__("os").system("true") or x)
     keras.Model(noise, wild(noise)).save(tmp_path / "wild.keras")
     with pytest.raises(ValueError, match=r"wild\.keras .*Lambda.*foreign code"):
-        loading.load_model(tmp_path / "wild.keras")
+        model_io.load_model(tmp_path / "wild.keras")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_lambda_layer_is_refused(tmp_path):
         ("keras.layers", "TFSMLayer"),
         ("keras.layers", "deserialize"),
         ("keras.initializers", "get"),
-        ("mnistgan.layers", "spread"),
+        ("mnistgan.engine.layers", "spread"),
         ("tests.evil", "Dense"),
         (None, "Dense"),
         (["keras"], "Functional"),
@@ -74,7 +74,7 @@ def test_foreign_code_is_refused(model, module, name):
         return config
 
     with pytest.raises(ValueError, match=r"other\.keras is not a readable"):
-        loading.load_model(rewritten(model, change))
+        model_io.load_model(rewritten(model, change))
 
 
 def test_a_custom_registered_class_is_refused(tmp_path):
@@ -86,7 +86,7 @@ def test_a_custom_registered_class_is_refused(tmp_path):
     noise = keras.Input((8,))
     keras.Model(noise, Wild()(noise)).save(tmp_path / "wild.keras")
     with pytest.raises(ValueError, match=r"Wild, which could run foreign code"):
-        loading.load_model(tmp_path / "wild.keras")
+        model_io.load_model(tmp_path / "wild.keras")
 
 
 def test_a_file_that_would_fill_the_memory_is_refused(tmp_path):
@@ -97,14 +97,14 @@ def test_a_file_that_would_fill_the_memory_is_refused(tmp_path):
                 entry.write(bytes(1_000_000))
     assert path.stat().st_size < 1_000_000
     with pytest.raises(ValueError, match="501,000,000 bytes"):
-        loading.load_model(path)
+        model_io.load_model(path)
 
 
 def test_the_old_format_is_refused(tmp_path):
     with h5py.File(tmp_path / "old.keras", "w") as old:
         old.attrs["model_config"] = "{}"
     with pytest.raises(ValueError, match=r"old\.keras is not a readable"):
-        loading.load_model(tmp_path / "old.keras")
+        model_io.load_model(tmp_path / "old.keras")
 
 
 def test_weights_of_another_model_are_refused(model, tmp_path):
@@ -119,17 +119,17 @@ def test_weights_of_another_model_are_refused(model, tmp_path):
         new.writestr("model.weights.h5", weights)
     (tmp_path / "mixed.keras").write_bytes(buffer.getvalue())
     with pytest.raises(ValueError, match=r"mixed\.keras is not a readable"):
-        loading.load_model(tmp_path / "mixed.keras")
+        model_io.load_model(tmp_path / "mixed.keras")
 
 
 def test_a_packed_model_draws_the_same_and_suits_older_keras(model, tmp_path):
-    loading.pack(model, tmp_path / "packed.keras")
+    model_io.pack(model, tmp_path / "packed.keras")
     noise = tf.random.stateless_normal((2, 8), (0, 0))
     one, two = load_generator(model), load_generator(tmp_path / "packed.keras")
     assert tf.reduce_all(one(noise) == two(noise))
     with zipfile.ZipFile(PRETRAINED) as archive:
         description = archive.read("config.json").decode()
-    assert not [name for name in loading.UNUSED if f'"{name}"' in description]
+    assert not [name for name in model_io.UNUSED if f'"{name}"' in description]
 
 
 def test_missing_weights_are_not_made_up(model):
@@ -142,7 +142,7 @@ def test_missing_weights_are_not_made_up(model):
             new.writestr(entry, old.read(entry))
         new.writestr("model.weights.h5", raw.getvalue())
     with pytest.raises(ValueError, match=r"poor\.keras is not a readable"):
-        loading.load_model(other)
+        model_io.load_model(other)
 
 
 @pytest.mark.parametrize("name", ["robot.h5", "robot.hdf5", "robot.KERAS", "robot"])
@@ -153,7 +153,7 @@ def test_only_one_ending_is_opened(model, tmp_path, name):
     other = tmp_path / name
     other.write_bytes((tmp_path / "wild.h5").read_bytes() + model.read_bytes())
     with pytest.raises(ValueError, match=rf"{name} does not end in \.keras"):
-        loading.load_model(other)
+        model_io.load_model(other)
 
 
 def test_layers_that_open_files_are_refused(tmp_path):
@@ -162,11 +162,11 @@ def test_layers_that_open_files_are_refused(tmp_path):
     wild = keras.layers.StringLookup(vocabulary=str(tmp_path / "words.txt"))
     keras.Model(word, wild(word)).save(tmp_path / "wild.keras")
     with pytest.raises(ValueError, match=r"StringLookup, which could .*open files"):
-        loading.load_model(tmp_path / "wild.keras")
+        model_io.load_model(tmp_path / "wild.keras")
 
 
 def test_every_layer_that_is_let_in_exists():
-    for name in loading.LAYERS:
+    for name in model_io.LAYERS:
         assert issubclass(getattr(keras.layers, name), keras.layers.Layer)
 
 
@@ -184,8 +184,8 @@ def test_every_layer_that_is_let_in_exists():
 )
 def test_every_model_of_the_course_is_let_in(build, tmp_path):
     model = build()
-    loading.save_model(model, tmp_path / "robot.keras")
-    again = loading.load_model(tmp_path / "robot.keras")
+    model_io.save_model(model, tmp_path / "robot.keras")
+    again = model_io.load_model(tmp_path / "robot.keras")
     assert again.count_params() == model.count_params()
 
 

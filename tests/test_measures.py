@@ -5,7 +5,7 @@ import prdc
 import pytest
 import scipy.linalg
 
-from mnistgan import measures
+from mnistgan import metrics
 
 SPREAD = np.linspace(0.5, 2, 8, dtype="float32")
 
@@ -22,59 +22,59 @@ def test_frechet_agrees_with_scipy():
     a_cov, b_cov = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
     cross = scipy.linalg.sqrtm(a_cov @ b_cov).real
     expected = mean + np.trace(a_cov + b_cov - 2 * cross)
-    assert measures.frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
+    assert metrics.frechet_distance(a, b) == pytest.approx(expected, rel=1e-6)
 
 
 def test_frechet_of_shifted_bells_is_the_shift_squared():
     a = cloud(500, 0)
-    assert measures.frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
-    assert measures.frechet_distance(a, a + 2) == pytest.approx(8 * 2**2, rel=1e-5)
+    assert metrics.frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
+    assert metrics.frechet_distance(a, a + 2) == pytest.approx(8 * 2**2, rel=1e-5)
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.5, 3.0])
 def test_neighbourhoods_agree_with_prdc(shift, monkeypatch):
-    monkeypatch.setattr(measures, "PART", 64)  # several parts, the last one short
+    monkeypatch.setattr(metrics, "PART", 64)  # several parts, the last one short
     real, fake = cloud(300, 0), cloud(250, 1, shift)
-    expected = prdc.compute_prdc(real, fake, nearest_k=measures.NEIGHBOURS)
-    assert measures.neighbourhoods(real, fake) == pytest.approx(expected, abs=1e-6)
+    expected = prdc.compute_prdc(real, fake, nearest_k=metrics.NEIGHBOURS)
+    assert metrics.neighbourhoods(real, fake) == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_set_is_close_to_itself_and_far_from_elsewhere():
     real = cloud(200, 0)
-    for name, value in measures.neighbourhoods(real, real).items():
+    for name, value in metrics.neighbourhoods(real, real).items():
         # Density counts the ball's own centre and its five neighbours but the last.
         assert value == pytest.approx(1, abs=0.01), name
-    assert set(measures.neighbourhoods(real, real + 100).values()) == {0}
+    assert set(metrics.neighbourhoods(real, real + 100).values()) == {0}
 
 
 def test_the_same_picture_again_and_again_covers_next_to_nothing():
     real = cloud(200, 0)
     same = np.repeat(real[:1], 200, axis=0)
-    found = measures.neighbourhoods(real, same)
+    found = metrics.neighbourhoods(real, same)
     assert found["precision"] == 1 and found["recall"] == 0
     assert found["coverage"] < 0.1
 
 
 def test_a_missing_half_costs_half_of_the_coverage():
     real = np.concatenate([cloud(200, 0), cloud(200, 1, shift=50)])
-    found = measures.neighbourhoods(real, cloud(400, 2))
+    found = metrics.neighbourhoods(real, cloud(400, 2))
     assert 0.4 < found["coverage"] <= 0.5 and 0.4 < found["recall"] <= 0.5
     assert found["precision"] > 0.9
 
 
 def test_too_few_pictures_are_refused():
     with pytest.raises(ValueError, match="5 real and 200 drawn"):
-        measures.neighbourhoods(cloud(5, 0), cloud(200, 1))
+        metrics.neighbourhoods(cloud(5, 0), cloud(200, 1))
 
 
 def test_the_nearest_of_an_album_is_found(monkeypatch):
-    monkeypatch.setattr(measures, "PART", 64)
+    monkeypatch.setattr(metrics, "PART", 64)
     album = cloud(500, 0)
-    which, far = measures.nearest(album[100:300] + 0.01, album)
+    which, far = metrics.nearest(album[100:300] + 0.01, album)
     assert np.array_equal(which, np.arange(100, 300))
     assert far == pytest.approx(8**0.5 * 0.01, rel=0.1)
 
 
 def test_kl_from_uniform_knows_the_two_ends():
-    assert measures.kl_from_uniform(np.full(10, 7)) == pytest.approx(0)
-    assert measures.kl_from_uniform(np.eye(10)[3]) == pytest.approx(np.log(10))
+    assert metrics.kl_from_uniform(np.full(10, 7)) == pytest.approx(0)
+    assert metrics.kl_from_uniform(np.eye(10)[3]) == pytest.approx(np.log(10))

@@ -5,15 +5,15 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from mnistgan.drawing import make_noise
-from mnistgan.layers import BatchNorm, ConvTranspose, Fog
+from mnistgan.engine.layers import BatchNorm, ConvTranspose, Fog
+from mnistgan.engine.optimizers import Adam
 from mnistgan.models import (
     build_discriminator,
     build_generator,
     discriminator_loss,
     generator_loss,
 )
-from mnistgan.optimizers import Adam
+from mnistgan.sampling import make_noise
 
 
 def norms(model):

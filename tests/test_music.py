@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tensorflow import keras
 
-from mnistgan import chorales, melody, music
+from mnistgan.datasets import chorales
+from mnistgan.projects import melody, music
 
 CHORD = (72, 67, 64, 48)  # C major, from the soprano down
 

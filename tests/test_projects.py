@@ -10,13 +10,14 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow import keras
 
-from mnistgan import asked, data, judge, loop, odd, projects, training, vae
-from mnistgan.drawing import classes, draw, load_generator, make_noise, wishes
-from mnistgan.explore import Explorer
+from mnistgan import data, evaluation, loop, projects, training
 from mnistgan.latent import find_knobs, find_noise
 from mnistgan.models import build_discriminator, build_generator, told
+from mnistgan.projects import anomaly, conditional, vae
+from mnistgan.sampling import classes, draw, load_generator, make_noise, wishes
 from mnistgan.settings import choose_settings
 from mnistgan.site.studio import Studio
+from mnistgan.widgets.explore import Explorer
 
 SMALL = {"generator_width": 2, "discriminator_width": 2, "noise_dim": 8}
 
@@ -138,40 +139,40 @@ def test_a_picture_is_not_searched_for_where_a_wish_is_needed(asked_generator):
 
 
 def test_numbers_are_written_in_one_hand(asked_generator):
-    page = asked.write(asked_generator, "2 0-2", seed=3)
+    page = conditional.write(asked_generator, "2 0-2", seed=3)
     assert page.shape == (64, 5 * 64, 1) and page.dtype == np.uint8
     first, gap, _, dash, last = np.split(page, 5, axis=1)
     assert np.array_equal(first, last) and not gap.any() and dash.any()
-    other = asked.write(asked_generator, "22", seed=3, one_hand=False)
+    other = conditional.write(asked_generator, "22", seed=3, one_hand=False)
     assert not np.array_equal(other[:, :64], other[:, 64:])
 
 
 @pytest.mark.parametrize("text", ["", "seven", "1" * 65, "1\n2", "٣"])
 def test_other_writing_is_refused(asked_generator, text):
     with pytest.raises(ValueError, match="cannot write"):
-        asked.write(asked_generator, text)
+        conditional.write(asked_generator, text)
 
 
 def test_only_a_robot_that_knows_digits_can_write():
     with pytest.raises(ValueError, match="--project asked"):
-        asked.write(build_generator(4, 1), "7")
+        conditional.write(build_generator(4, 1), "7")
 
 
 def test_obedience_is_counted(asked_generator):
-    table = asked.obeyed(judge.load_judge(), asked_generator, count=105)
+    table = conditional.obeyed(evaluation.load_judge(), asked_generator, count=105)
     assert table.sum() == 105 and table.sum(axis=1).tolist() == [11] * 5 + [10] * 5
     with pytest.raises(ValueError, match="at least 10"):
-        asked.obeyed(judge.load_judge(), asked_generator, count=9)
+        conditional.obeyed(evaluation.load_judge(), asked_generator, count=9)
 
 
 @pytest.mark.trained
 def test_a_pupil_learns_from_real_digits_and_not_from_wrong_names():
     digits, labels = data.load_mnist("train[:2000]")
     pictures = data.prepare_all(digits)
-    assert asked.accuracy_after(pictures, labels) > 0.85
-    assert asked.accuracy_after(pictures, (labels + 1) % 10) < 0.1
+    assert conditional.accuracy_after(pictures, labels) > 0.85
+    assert conditional.accuracy_after(pictures, (labels + 1) % 10) < 0.1
     with pytest.raises(ValueError, match="a label for each"):
-        asked.accuracy_after(pictures, labels[:5])
+        conditional.accuracy_after(pictures, labels[:5])
 
 
 def test_the_kl_divergence_is_that_of_the_formula():
@@ -238,38 +239,40 @@ def test_own_pictures_are_taken_and_wrong_ones_refused(tmp_path):
 
 def test_who_is_odd():
     labels = np.array([3, 5, 3])
-    assert odd.is_odd(labels, 3, "without").tolist() == [True, False, True]
-    assert odd.is_odd(labels, 3, "only").tolist() == [False, True, False]
+    assert anomaly.is_odd(labels, 3, "without").tolist() == [True, False, True]
+    assert anomaly.is_odd(labels, 3, "only").tolist() == [False, True, False]
     for digit, protocol in ((10, "only"), (3, "among")):
         with pytest.raises(ValueError, match="it takes 0 to 9"):
-            odd.is_odd(labels, digit, protocol)
+            anomaly.is_odd(labels, digit, protocol)
 
 
 def test_the_simple_rivals_find_strangers():
     digits, labels = data.load_mnist("train[:3000]")
-    rows = judge.shrink(data.prepare_all(digits)).reshape(3000, -1)
+    rows = evaluation.shrink(data.prepare_all(digits)).reshape(3000, -1)
     ordinary, strange = rows[labels == 0], labels[2000:] != 0
-    for score in (odd.misfit, odd.distance):
+    for score in (anomaly.misfit, anomaly.distance):
         found = score(ordinary[:150], rows[2000:])
-        assert odd.auroc(found, strange) > 0.9
-        assert np.isclose(odd.auroc(-found, strange), 1 - odd.auroc(found, strange))
+        assert anomaly.auroc(found, strange) > 0.9
+        assert np.isclose(
+            anomaly.auroc(-found, strange), 1 - anomaly.auroc(found, strange)
+        )
 
 
 @pytest.mark.trained
 def test_the_watch_is_more_surprised_by_noise(tmp_path):
     digits, labels = data.load_mnist("train[:2000]")
     pictures = data.prepare_all(digits[labels == 1])
-    robots = odd.train_watch(pictures, tmp_path, steps=40)
+    robots = anomaly.train_watch(pictures, tmp_path, steps=40)
     generator, encoder, discriminator = robots
-    things = odd.odd_things(pictures[:30])
-    calm = odd.surprise(generator, encoder, pictures[:30])
-    assert np.median(odd.surprise(generator, encoder, things["noise"])) > calm.max()
-    assert odd.eyes(discriminator).output_shape == (None, 256)
-    far = odd.strangeness(discriminator, pictures, things["noise"])
-    assert far.min() > odd.strangeness(discriminator, pictures, pictures[:30]).max()
+    things = anomaly.odd_things(pictures[:30])
+    calm = anomaly.surprise(generator, encoder, pictures[:30])
+    assert np.median(anomaly.surprise(generator, encoder, things["noise"])) > calm.max()
+    assert anomaly.eyes(discriminator).output_shape == (None, 256)
+    far = anomaly.strangeness(discriminator, pictures, things["noise"])
+    assert far.min() > anomaly.strangeness(discriminator, pictures, pictures[:30]).max()
     assert (things["broken stroke"] <= pictures[:30]).all()
     with pytest.raises(ValueError, match="at least 64"):
-        odd.train_watch(pictures[:5], tmp_path)
+        anomaly.train_watch(pictures[:5], tmp_path)
 
 
 def test_clothes_are_odd_things_where_there_are_any(tmp_path):
@@ -285,8 +288,10 @@ def test_clothes_are_odd_things_where_there_are_any(tmp_path):
         data_dir=tmp_path,
     )
     digits = np.zeros((3, 64, 64, 1), "uint8")
-    assert odd.odd_things(digits, data_dir=tmp_path)["clothes"].shape == digits.shape
-    assert "clothes" not in odd.odd_things(digits, data_dir=tmp_path / "empty")
+    assert (
+        anomaly.odd_things(digits, data_dir=tmp_path)["clothes"].shape == digits.shape
+    )
+    assert "clothes" not in anomaly.odd_things(digits, data_dir=tmp_path / "empty")
 
 
 def test_a_watch_that_is_stopped_gives_no_half_trained_robots(tmp_path, monkeypatch):
@@ -299,10 +304,10 @@ def test_a_watch_that_is_stopped_gives_no_half_trained_robots(tmp_path, monkeypa
     monkeypatch.setattr(loop, "summary", interrupted)
     pictures = np.zeros((128, 64, 64, 1), "uint8")
     with pytest.raises(KeyboardInterrupt, match="call train_watch again"):
-        odd.train_watch(pictures, tmp_path, steps=4)
+        anomaly.train_watch(pictures, tmp_path, steps=4)
     assert not (tmp_path / "digits").exists()
     monkeypatch.setattr(loop, "summary", real)
-    assert len(odd.train_watch(pictures, tmp_path, steps=4)) == 3
+    assert len(anomaly.train_watch(pictures, tmp_path, steps=4)) == 3
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from tensorflow import keras
 from test_training import SMALL
 
 from mnistgan import scores, training, workers
-from mnistgan.drawing import load_generator
-from mnistgan.judge import Score
+from mnistgan.evaluation import Score
+from mnistgan.sampling import load_generator
 
 JUDGED = dataclasses.replace(SMALL, judged=50)
 FRECHET = {25: 20.0, 40: 9.0, 50: 8.0, 80: 3.0, 100: 6.0, 120: 5.0}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnistgan import machine, settings
+from mnistgan import settings
 from mnistgan.__main__ import main
 from mnistgan.models import build_generator
 from mnistgan.settings import PRESETS, Settings, choose_settings, pick_preset
@@ -88,7 +88,7 @@ def test_unknown_names_are_named(monkeypatch):
 
 
 def test_checking_the_machine_says_what_it_found(capsys):
-    machine.check_machine()
+    settings.check_machine()
     text = capsys.readouterr().out
     assert "TensorFlow" in text and "cores" in text and "because" in text
 
@@ -107,7 +107,7 @@ def test_onednn_is_switched_on(monkeypatch):
 
 
 def test_loading_tensorflow_is_silent():
-    code = "from mnistgan import machine; machine.has_gpu()"
+    code = "from mnistgan.engine import machine; machine.has_gpu()"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True
     )

@@ -14,7 +14,7 @@ from site_load import APP, crowd, free_port, start_site
 from streamlit.testing.v1 import AppTest
 
 from mnistgan import latent
-from mnistgan.drawing import PRETRAINED
+from mnistgan.sampling import PRETRAINED
 from mnistgan.site import studio
 
 

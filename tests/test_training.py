@@ -14,10 +14,11 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow import keras
 
-from mnistgan import checks, drawing, fetch, runs, training
-from mnistgan.drawing import draw, load_generator, make_noise
-from mnistgan.layers import BatchNorm
+from mnistgan import checks, runs, sampling, training
+from mnistgan.datasets import mnist
+from mnistgan.engine.layers import BatchNorm
 from mnistgan.models import build_discriminator, build_generator
+from mnistgan.sampling import draw, load_generator, make_noise
 from mnistgan.settings import Settings, choose_settings
 from mnistgan.workers import ALONE
 
@@ -251,7 +252,7 @@ def test_ctrl_c_saves_and_the_same_call_goes_on(finished, tmp_path, monkeypatch)
 def test_a_run_that_never_began_does_not_bind(tmp_path):
     with pytest.raises(OSError, match="could not be fetched"):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(fetch, "SOURCES", [])
+            patch.setattr(mnist, "SOURCES", [])
             training.train(SMALL, tmp_path / "run", tmp_path)
     other = dataclasses.replace(SMALL, epochs=1)
     assert training.train(other, tmp_path / "run").finished
@@ -290,7 +291,7 @@ def test_a_collapsed_generator_is_noticed():
 
 def test_your_newest_robot_is_preferred(finished, monkeypatch, capsys):
     monkeypatch.setenv("MNISTGAN_RUNS", str(finished.folder.parent))
-    generator = drawing.trained_generator()
+    generator = sampling.trained_generator()
     assert str(Path("whole") / "generator.keras") in capsys.readouterr().out
     assert generator.input_shape == (None, 8)
 
@@ -300,9 +301,9 @@ def test_a_robot_that_was_stopped_half_way_is_not_preferred(
 ):
     shutil.copytree(finished.folder, tmp_path / "whole")
     monkeypatch.setenv("MNISTGAN_RUNS", str(tmp_path))
-    assert drawing.newest_model() == tmp_path / "whole" / "generator.keras"
+    assert sampling.newest_model() == tmp_path / "whole" / "generator.keras"
     runs.write_diary(tmp_path / "whole", finished.diary[:-1])
-    assert drawing.newest_model() == drawing.PRETRAINED
+    assert sampling.newest_model() == sampling.PRETRAINED
 
 
 def test_the_average_spans_the_last_steps():

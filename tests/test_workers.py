@@ -16,7 +16,8 @@ import tensorflow as tf
 import yaml
 from patience import PATIENCE, until
 
-from mnistgan import __main__, launch, projects, runs, training, workers
+from mnistgan import __main__, projects, runs, training, workers
+from mnistgan.engine import launch
 from mnistgan.settings import Settings
 
 SMALL = Settings(

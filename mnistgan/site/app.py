@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 import mnistgan  # noqa: F401 -- first: it sets TensorFlow up
-from mnistgan.machine import load_tensorflow
+from mnistgan.engine.machine import load_tensorflow
 
 load_tensorflow()
 

@@ -14,7 +14,9 @@ from PIL import Image
 
 from mnistgan import latent, plots
 from mnistgan.data import to_uint8
-from mnistgan.drawing import (
+from mnistgan.models import told
+from mnistgan.runs import finished_project
+from mnistgan.sampling import (
     PRETRAINED,
     classes,
     load_generator,
@@ -23,10 +25,8 @@ from mnistgan.drawing import (
     walk,
     wishes,
 )
-from mnistgan.explore import to_png
-from mnistgan.models import told
-from mnistgan.runs import finished_project
 from mnistgan.settings import runs_folder
+from mnistgan.widgets.explore import to_png
 
 COURSE = "the robot of the course"
 AT_ONCE = 64  # pictures that one visitor can ask for
@@ -85,7 +85,7 @@ class Studio:
         self.draw(self.noise(0, 1))  # compiles now, before the first visitor waits
 
     def noise(self, seed: int, count: int) -> np.ndarray:
-        """Makes `(count, noise_dim)` noise; see `mnistgan.drawing.make_noise`."""
+        """Makes `(count, noise_dim)` noise; see `mnistgan.sampling.make_noise`."""
         return make_noise(self._generator, count, seed).numpy()
 
     def draw(self, noise: np.ndarray, wanted: int | None = None) -> np.ndarray:

@@ -22,7 +22,7 @@ if __name__ == "__main__":  # one core for a row
         ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"
     )
 
-from mnistgan import machine
+from mnistgan.engine import machine
 
 tf = machine.load_tensorflow()
 
@@ -30,8 +30,8 @@ import growing  # noqa: E402
 from tensorflow import keras  # noqa: E402
 from tensorflow.keras import layers  # noqa: E402
 
-from mnistgan import data, drawing, judge, models, training  # noqa: E402
-from mnistgan.layers import BatchNorm, ConvTranspose, Fog  # noqa: E402
+from mnistgan import data, evaluation, models, sampling, training  # noqa: E402
+from mnistgan.engine.layers import BatchNorm, ConvTranspose, Fog  # noqa: E402
 from mnistgan.settings import Settings, choose_settings  # noqa: E402
 from mnistgan.training import make_train_step  # noqa: E402
 
@@ -494,8 +494,10 @@ def run(name, seconds, seed):
                 fog.start + (fog.end - fog.start) * number / settings.steps
             )
         step(batch)
-    noise = drawing.make_noise(state.averaged, 10_000, seed=1)
-    found = judge.score(judge.load_judge(), drawing.draw(state.averaged, noise))
+    noise = sampling.make_noise(state.averaged, 10_000, seed=1)
+    found = evaluation.score(
+        evaluation.load_judge(), sampling.draw(state.averaged, noise)
+    )
     epochs = taken / settings.steps_per_epoch
     return (
         f"| {name} | {seed} | {1000 * cost:.0f} | {epochs:.1f} | "

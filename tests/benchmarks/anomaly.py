@@ -10,13 +10,15 @@ import argparse
 import json
 import shutil
 
-from mnistgan import machine
+from mnistgan.engine import machine
 
 machine.load_tensorflow()
 
 import numpy as np  # noqa: E402
 
-from mnistgan import data, files, judge, odd  # noqa: E402
+from mnistgan import data, evaluation  # noqa: E402
+from mnistgan.engine import files  # noqa: E402
+from mnistgan.projects import anomaly  # noqa: E402
 from mnistgan.settings import runs_folder  # noqa: E402
 
 MOST = 20_000  # ordinary pictures to compare with
@@ -26,25 +28,27 @@ SCORES = ("VAE", "detective", "PCA", "nearest")
 def compare(digit, protocol, steps, train, test):
     """The AUROC of all four scores for one digit, on all test digits."""
     (pictures, rows, labels), (tests, test_rows, answers) = train, test
-    usual = ~odd.is_odd(labels, digit, protocol)
+    usual = ~anomaly.is_odd(labels, digit, protocol)
     folder = runs_folder() / "odd" / f"{protocol}-{digit}"
-    generator, encoder, discriminator = odd.train_watch(pictures[usual], folder, steps)
+    generator, encoder, discriminator = anomaly.train_watch(
+        pictures[usual], folder, steps
+    )
     scores = {
-        "VAE": odd.surprise(generator, encoder, tests),
-        "detective": odd.strangeness(discriminator, pictures[usual][:MOST], tests),
-        "PCA": odd.misfit(rows[usual][:MOST], test_rows),
-        "nearest": odd.distance(rows[usual][:MOST], test_rows),
+        "VAE": anomaly.surprise(generator, encoder, tests),
+        "detective": anomaly.strangeness(discriminator, pictures[usual][:MOST], tests),
+        "PCA": anomaly.misfit(rows[usual][:MOST], test_rows),
+        "nearest": anomaly.distance(rows[usual][:MOST], test_rows),
     }
     shutil.rmtree(folder)
-    strange = odd.is_odd(answers, digit, protocol)
-    return {name: odd.auroc(found, strange) for name, found in scores.items()}
+    strange = anomaly.is_odd(answers, digit, protocol)
+    return {name: anomaly.auroc(found, strange) for name, found in scores.items()}
 
 
 def album(split):
     """Digits at 64×64, as rows of 28×28 pixels, and their labels."""
     digits, labels = data.load_mnist(split)
     pictures = data.prepare_all(digits)
-    return pictures, judge.shrink(pictures).reshape(len(pictures), -1), labels
+    return pictures, evaluation.shrink(pictures).reshape(len(pictures), -1), labels
 
 
 def main():
@@ -55,7 +59,7 @@ def main():
     kept = runs_folder() / "odd" / f"{options.steps}.json"
     known = json.loads(kept.read_text()) if kept.exists() else {}
     train, test = album("train"), album("test")
-    for protocol in odd.PROTOCOLS:
+    for protocol in anomaly.PROTOCOLS:
         for digit in range(10):
             name = f"{protocol} {digit}"
             if name not in known:

@@ -19,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-from mnistgan import machine
+from mnistgan.engine import machine
 
 tf = machine.load_tensorflow()
 
@@ -27,7 +27,8 @@ from matplotlib import pyplot as plt  # noqa: E402
 from tensorflow import keras  # noqa: E402
 from tensorflow.keras import layers  # noqa: E402
 
-from mnistgan import data, drawing, files, judge, plots, training, workers  # noqa: E402
+from mnistgan import data, evaluation, plots, sampling, training, workers  # noqa: E402
+from mnistgan.engine import files  # noqa: E402
 from mnistgan.settings import PRESETS, choose_settings, runs_folder  # noqa: E402
 
 PICTURE = Path(__file__).parent.parent.parent / "images" / "quality.png"
@@ -54,8 +55,8 @@ def ours(preset):
         deck = workers.ALONE.deal(album, settings, 0)
 
         def draw(count):
-            noise = drawing.make_noise(state.averaged, count, seed=1)
-            return drawing.draw(state.averaged, noise)
+            noise = sampling.make_noise(state.averaged, count, seed=1)
+            return sampling.draw(state.averaged, noise)
 
         return deck, step, draw
 
@@ -252,7 +253,7 @@ def race(name, minutes, seed, the_judge):
 
     def look():
         row = {"minutes": round(spent(), 2), "seed": seed}
-        found = judge.score(the_judge, draw(JUDGED))
+        found = evaluation.score(the_judge, draw(JUDGED))
         row |= {k: getattr(found, k) for k in ("confident", "coverage", "frechet")}
         rows.append(row)
         print(name, row, file=sys.stderr, flush=True)
@@ -305,7 +306,7 @@ def main():
             subprocess.run([sys.executable, __file__, *map(str, words)], check=True)
         return
     minutes = 60 if names[0] in PRESETS else options.minutes
-    rows = race(names[0], minutes, options.seed, judge.load_judge())
+    rows = race(names[0], minutes, options.seed, evaluation.load_judge())
     known = json.loads(kept.read_text()) if kept.exists() else {}
     known[names[0]] = rows
     with files.whole(kept) as aside:

@@ -74,7 +74,7 @@ def networks(size, noise_dim, wide, narrow, fog):
     from tensorflow import keras
     from tensorflow.keras import layers
 
-    from mnistgan.layers import BatchNorm, ConvTranspose, Fog
+    from mnistgan.engine.layers import BatchNorm, ConvTranspose, Fog
 
     def normal(x, layer, activation):
         return activation(BatchNorm(momentum=0.9)(layer(x)))
@@ -106,8 +106,8 @@ def run_step(size=64, cores=None, **changes):
     import tensorflow as tf
 
     from mnistgan import training
+    from mnistgan.engine.optimizers import Adam
     from mnistgan.models import build_discriminator, build_generator
-    from mnistgan.optimizers import Adam
 
     batches, chosen = digits(changes)
     wide, narrow = chosen.generator_width, chosen.discriminator_width
@@ -187,9 +187,10 @@ def run_whole():
 
 def run_redraw(moves=300):
     """Milliseconds from a slider's move to the PNG file's bytes: median and slowest."""
-    from mnistgan import drawing, explore, latent
+    from mnistgan import latent, sampling
+    from mnistgan.widgets import explore
 
-    generator = drawing.load_generator(drawing.PRETRAINED)
+    generator = sampling.load_generator(sampling.PRETRAINED)
     explorer = explore.Explorer(generator, latent.find_knobs(generator))
     waits = []
     for number in range(moves):

@@ -5,7 +5,9 @@ python tests/benchmarks/gan_train.py [FILE]   # default: runs/asked/generator.ke
 
 import sys
 
-from mnistgan import asked, data, drawing, machine
+from mnistgan import data, sampling
+from mnistgan.engine import machine
+from mnistgan.projects import conditional
 from mnistgan.settings import runs_folder
 
 
@@ -13,15 +15,14 @@ def main():
     """Prints both accuracies on the real test digits."""
     machine.load_tensorflow()
     model = sys.argv[1] if sys.argv[1:] else runs_folder() / "asked" / "generator.keras"
-    drawn = asked.drawn_lessons(drawing.load_generator(model), 60_000)
+    drawn = conditional.drawn_lessons(sampling.load_generator(model), 60_000)
     digits, labels = data.load_mnist("train")
     for name, lessons in (
         ("drawn", drawn),
         ("real", (data.prepare_all(digits), labels)),
     ):
-        print(
-            f"learned from 60,000 {name} digits: {asked.accuracy_after(*lessons):.2%}"
-        )
+        found = conditional.accuracy_after(*lessons)
+        print(f"learned from 60,000 {name} digits: {found:.2%}")
 
 
 if __name__ == "__main__":

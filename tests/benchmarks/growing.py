@@ -12,8 +12,8 @@ from tensorflow import keras
 from tensorflow.keras import layers
 
 from mnistgan import training
-from mnistgan.layers import ConvTranspose, Fog
-from mnistgan.optimizers import Adam
+from mnistgan.engine.layers import ConvTranspose, Fog
+from mnistgan.engine.optimizers import Adam
 
 SHARES = {16: 0.2, 32: 0.3}  # of the time; the rest goes to 64×64
 START = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}

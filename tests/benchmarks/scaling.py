@@ -43,7 +43,7 @@ def parse():
 
 def start_two(words):
     """Starts two of these programs, each with its own core; the first one tells."""
-    from mnistgan import launch
+    from mnistgan.engine import launch
 
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     cluster = {"worker": launch.free_addresses(2)}
@@ -61,7 +61,7 @@ def start_two(words):
 
 def measure(options):
     """Takes the steps; returns what they returned, and the median time of one."""
-    from mnistgan import machine
+    from mnistgan.engine import machine
 
     tf = machine.load_tensorflow()
     from mnistgan import projects, training, workers

@@ -33,7 +33,8 @@ def parse():
 
 def measure(preset, seed, epochs):
     """Trains and judges one run, or reads what an earlier call found."""
-    from mnistgan import drawing, files, judge, settings, training
+    from mnistgan import evaluation, sampling, settings, training
+    from mnistgan.engine import files
 
     changes = {"epochs": epochs} if epochs else {}
     chosen = settings.choose_settings(preset, seed=seed, judged=0, **changes)
@@ -42,9 +43,9 @@ def measure(preset, seed, epochs):
     kept = folder / "judged.json"
     if not kept.exists():
         training.train(chosen, folder)
-        generator = drawing.load_generator(folder / "generator.keras")
-        drawn = drawing.draw(generator, drawing.make_noise(generator, 10_000, seed=0))
-        found = judge.score(judge.load_judge(), drawn)
+        generator = sampling.load_generator(folder / "generator.keras")
+        drawn = sampling.draw(generator, sampling.make_noise(generator, 10_000, seed=0))
+        found = evaluation.score(evaluation.load_judge(), drawn)
         with files.whole(kept) as aside:
             aside.write_text(json.dumps({key: getattr(found, key) for key in COLUMNS}))
     return chosen.epochs, json.loads(kept.read_text())
@@ -59,7 +60,7 @@ def line(words, found):
 def main():
     """Prints a row for each run, and one with the medians of each preset."""
     options = parse()
-    from mnistgan import machine
+    from mnistgan.engine import machine
 
     machine.load_tensorflow()
     print("| preset | epochs | seed | recognised | coverage | Fréchet |")

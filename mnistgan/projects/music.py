@@ -1,11 +1,14 @@
-"""Chorales as sound, and how like Bach they are; notes as in `mnistgan.chorales`."""
+"""Chorales as sound, and how like Bach they are.
+
+Notes are as in `mnistgan.datasets.chorales`.
+"""
 
 from itertools import pairwise
 
 import numpy as np
 
-from mnistgan.chorales import BAR, RANGES, STEPS, WHITE_KEYS, extra
-from mnistgan.valid import array, checked
+from mnistgan.datasets.chorales import BAR, RANGES, STEPS, WHITE_KEYS, extra
+from mnistgan.engine.valid import array, checked
 
 
 def to_midi(notes: np.ndarray, seconds: float = 0.16):

@@ -11,7 +11,7 @@ from tensorflow import keras
 from tensorflow.keras import layers
 from tqdm.auto import tqdm
 
-from mnistgan.chorales import BAR, HIGHEST, STEPS
+from mnistgan.datasets.chorales import BAR, HIGHEST, STEPS
 
 LOW = HIGHEST - 64  # one key below a roll's bottom row
 BATCH = 32  # pieces
@@ -22,7 +22,7 @@ def to_choices(notes: np.ndarray) -> np.ndarray:
     """Turns notes into what each voice decides in each step.
 
     Args:
-        notes: `(pieces, 64, 4)`, int16, as in `mnistgan.chorales`.
+        notes: `(pieces, 64, 4)`, int16, as in `mnistgan.datasets.chorales`.
 
     Returns:
         The same shape, int32, in 0..65: 0 to go on as before, 1 to 64 to strike the key

@@ -5,7 +5,7 @@ Each takes features: rows of numbers, one row for a picture.
 
 import numpy as np
 
-from mnistgan.valid import array, checked, finite, shares
+from mnistgan.engine.valid import array, checked, finite, shares
 
 NEIGHBOURS = 5  # k of precision, recall, density and coverage (Naeem et al. 2020)
 PART = 1000  # rows compared at once: bounds the memory

@@ -4,10 +4,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from tensorflow import keras
 
-from mnistgan import data, judge
-from mnistgan.drawing import classes, draw, make_noise
-from mnistgan.valid import checked, whole
-from mnistgan.valid import text as text_rule
+from mnistgan import data, evaluation
+from mnistgan.engine.valid import checked, whole
+from mnistgan.engine.valid import text as text_rule
+from mnistgan.sampling import classes, draw, make_noise
 
 SIGNS = " -./:+"  # what may stand between the digits; from a font, not from the artist
 LONGEST = 64
@@ -59,12 +59,12 @@ def write(
 
 
 def obeyed(
-    reader: judge.Judge, generator: keras.Model, count: int = 10_000, seed: int = 0
+    reader: evaluation.Judge, generator: keras.Model, count: int = 10_000, seed: int = 0
 ) -> np.ndarray:
     """Asks for digits, and lets the judge read what was drawn.
 
     Args:
-        reader: From `mnistgan.judge.load_judge`.
+        reader: From `mnistgan.evaluation.load_judge`.
         generator: One that can be asked for the digits 0 to 9.
         count: How many drawings, at least 10; each digit is asked for in turn.
         seed: Starts the noise.
@@ -79,7 +79,7 @@ def obeyed(
         raise ValueError(f"count is {count}; it must be at least 10, one of each digit")
     wanted = np.arange(count) % 10
     drawings = draw(generator, make_noise(generator, count, seed), wanted)
-    read = judge.read(reader.network, drawings)[1].argmax(axis=1)
+    read = evaluation.read(reader.network, drawings)[1].argmax(axis=1)
     return np.bincount(10 * wanted + read, minlength=100).reshape(10, 10)
 
 
@@ -110,8 +110,10 @@ def accuracy_after(images: np.ndarray, labels: np.ndarray) -> float:
             f"{len(images)} pictures with {len(labels)} labels; it takes at least "
             "1,000, and a label for each"
         )
-    student = judge.train_network(judge.JudgeSettings(), judge.shrink(images), labels)
+    student = evaluation.train_network(
+        evaluation.JudgeSettings(), evaluation.shrink(images), labels
+    )
     tests, answers = data.load_mnist("test")
-    seen = judge.shrink(data.prepare_all(tests))
+    seen = evaluation.shrink(data.prepare_all(tests))
     said = student.predict(seen, batch_size=1000, verbose=0).argmax(axis=1)
     return float(np.mean(said == answers))

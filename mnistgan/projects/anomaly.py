@@ -12,13 +12,14 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from mnistgan import fetch, measures
+from mnistgan import metrics
 from mnistgan.data import prepare_all, to_float
-from mnistgan.loading import load_model
+from mnistgan.datasets import mnist
+from mnistgan.engine.model_io import load_model
+from mnistgan.engine.valid import array, checked, finite, listed, whole
+from mnistgan.projects.vae import ink, kl_to_noise, log_likelihood
 from mnistgan.settings import choose_settings
 from mnistgan.training import train
-from mnistgan.vae import ink, kl_to_noise, log_likelihood
-from mnistgan.valid import array, checked, finite, listed, whole
 
 PROTOCOLS = ("only", "without")
 NEIGHBOURS = 5
@@ -125,8 +126,8 @@ def misfit(
     """A simple rival: what some principal components of ordinary pictures miss.
 
     Args:
-        ordinary: Rows of pixels, `(count, 784)`, from `mnistgan.judge.shrink`; at least
-            `parts`.
+        ordinary: Rows of pixels, `(count, 784)`, from `mnistgan.evaluation.shrink`;
+            at least `parts`.
         pictures: `(count, 784)`.
         parts: How many components to keep, from 1 to 784.
 
@@ -146,7 +147,7 @@ def misfit(
 @checked(ordinary=array(None), pictures=array(None))
 def distance(ordinary: np.ndarray, pictures: np.ndarray) -> np.ndarray:
     """The simplest rival: how far is the nearest ordinary picture, pixel by pixel?"""
-    return measures.nearest(pictures, ordinary)[1]
+    return metrics.nearest(pictures, ordinary)[1]
 
 
 @checked(scores=listed(finite(array(ranks=(1,)))), odd=listed(array(ranks=(1,))))
@@ -172,7 +173,7 @@ def odd_things(
     Args:
         pictures: `(count, 64, 64, 1)`, uint8, in [0, 255].
         seed: Starts the noise, and where strokes are broken.
-        data_dir: Where data sets are kept; see `mnistgan.fetch.data_folder`.
+        data_dir: Where data sets are kept; see `mnistgan.datasets.mnist.data_folder`.
 
     Returns:
         As many pictures of each kind: pixels by `noise`, digits `upside down`, and
@@ -193,9 +194,9 @@ def odd_things(
         "upside down": pictures[:, ::-1, ::-1],
         "broken stroke": broken,
     }
-    root = fetch.data_folder(data_dir)
+    root = mnist.data_folder(data_dir)
     if (root / "fashion_mnist").exists():
-        clothes = fetch.load_set("fashion_mnist", f"test[:{len(pictures)}]", root)
+        clothes = mnist.load_set("fashion_mnist", f"test[:{len(pictures)}]", root)
         things["clothes"] = prepare_all(clothes["image"])
     return things
 

@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tqdm.auto import tqdm
 
-from mnistgan import fetch
-from mnistgan.valid import array, checked, optional, pictures, text
-from mnistgan.valid import path as valid_path
+from mnistgan.datasets import mnist
+from mnistgan.engine.valid import array, checked, optional, pictures, text
+from mnistgan.engine.valid import path as valid_path
 
 VERSION = "1.0.0"
 BAR, STEPS = 16, 64  # sixteenths in a bar of 4/4, and in a piece
@@ -128,7 +128,7 @@ def load_notes(
     Args:
         split: `"train"` or `"test"` (other tunes), or a TFDS slice such as
             `"train[:1000]"`.
-        data_dir: Where data sets are kept; see `mnistgan.fetch.data_folder`.
+        data_dir: Where data sets are kept; see `mnistgan.datasets.mnist.data_folder`.
         white_keys: Move every chorale to the white keys, most of them to C major or A
             minor; otherwise each stays in Bach's key.
 
@@ -138,12 +138,12 @@ def load_notes(
     Raises:
         ImportError: The chorales have to be read first, and music21 is not installed.
     """
-    root = fetch.data_folder(data_dir)
+    root = mnist.data_folder(data_dir)
     target = root / "chorale_rolls" / VERSION
-    if not fetch.is_ready(target):
-        with fetch.made_aside(target) as aside:
+    if not mnist.is_ready(target):
+        with mnist.made_aside(target) as aside:
             store(aside)
-    pieces = fetch.load_set(f"chorale_rolls:{VERSION}", split, root)
+    pieces = mnist.load_set(f"chorale_rolls:{VERSION}", split, root)
     notes = pieces["notes"]
     up = pieces["up"][:, None, None] * white_keys
     return notes + np.sign(notes) * up

@@ -15,7 +15,7 @@ from pathlib import Path
 import filelock
 import tensorflow as tf
 
-from mnistgan import files
+from mnistgan.engine import files
 
 NOTES = ("settings.json", "diary.csv", "scores.csv")
 KEPT = 3

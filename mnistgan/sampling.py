@@ -9,12 +9,12 @@ import tensorflow as tf
 from tensorflow import keras
 
 from mnistgan.data import one_hot, to_uint8
-from mnistgan.loading import load_model
+from mnistgan.engine.model_io import load_model
+from mnistgan.engine.valid import array, checked, finite, whole
+from mnistgan.engine.valid import path as valid_path
 from mnistgan.models import told
 from mnistgan.runs import finished_project
 from mnistgan.settings import runs_folder
-from mnistgan.valid import array, checked, finite, whole
-from mnistgan.valid import path as valid_path
 
 DRAWN_AT_ONCE = 500
 Wish = Sequence[int] | np.ndarray | int | None

@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
 
-from mnistgan.valid import checked, whole
-from mnistgan.valid import path as valid_path
+from mnistgan.engine.valid import checked, whole
+from mnistgan.engine.valid import path as valid_path
 
 
 def free_addresses(count: int) -> list[str]:

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from mnistgan import files
+from mnistgan.engine import files
 
 VERSION = "3.0.1"
 TFDS_URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"  # where TFDS looks

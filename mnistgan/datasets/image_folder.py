@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
-from mnistgan.valid import checked, whole
-from mnistgan.valid import path as valid_path
+from mnistgan.engine.valid import checked, whole
+from mnistgan.engine.valid import path as valid_path
 
 MOST_PIXELS = 25_000_000
 

@@ -5,8 +5,8 @@ from PIL import Image
 from tensorflow import keras
 
 from mnistgan import latent
-from mnistgan.drawing import draw
-from mnistgan.explore import STIFF, to_png
+from mnistgan.sampling import draw
+from mnistgan.widgets.explore import STIFF, to_png
 
 
 class DrawingBoard:

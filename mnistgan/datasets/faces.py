@@ -1,8 +1,8 @@
 """Cartoon faces: an album that the course draws itself.
 
 The faces are put together from parts of the style "Adventurer" by Lisa Wischofsky
-(CC BY 4.0), as DiceBear offers them. `mnistgan.witness` looks at
-them; `mnistgan.folder` reads pictures of your own.
+(CC BY 4.0), as DiceBear offers them. `mnistgan.projects.attribute_classifier` looks at
+them; `mnistgan.datasets.image_folder` reads pictures of your own.
 """
 
 import io
@@ -19,10 +19,10 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from tqdm.auto import tqdm
 
-from mnistgan import fetch
-from mnistgan.valid import checked, optional, text, whole
-from mnistgan.valid import path as valid_path
-from mnistgan.valid import pictures as valid_pictures
+from mnistgan.datasets import mnist
+from mnistgan.engine.valid import checked, optional, text, whole
+from mnistgan.engine.valid import path as valid_path
+from mnistgan.engine.valid import pictures as valid_pictures
 
 NAME, VERSION = "cartoon_faces", "1.1.0"
 SIZES = {"train": 10_000, "test": 2_000}
@@ -114,7 +114,7 @@ def render_all() -> dict[str, list[tuple[int, dict]]]:
     with tqdm(total=total, desc="Drawing faces", unit="face", mininterval=1) as bar:
         for seed in itertools.count():
             picture, named = render_face(str(seed))
-            face = {"image": io.BytesIO(fetch.png(picture)), **named}
+            face = {"image": io.BytesIO(mnist.png(picture)), **named}
             faces.setdefault(tuple(named.values()), face)
             bar.update(len(faces) - bar.n)
             if len(faces) == total:
@@ -128,10 +128,11 @@ def render_all() -> dict[str, list[tuple[int, dict]]]:
 def prepare_faces(data_dir: str | os.PathLike | None = None) -> Path:
     """Makes sure that the faces lie ready as a TFDS data set, drawing them if need be.
 
-    Drawing takes about a minute. It happens aside; see `mnistgan.fetch.made_aside`.
+    Drawing takes about a minute. It happens aside; see
+    `mnistgan.datasets.mnist.made_aside`.
 
     Args:
-        data_dir: Where data sets are kept; see `mnistgan.fetch.data_folder`.
+        data_dir: Where data sets are kept; see `mnistgan.datasets.mnist.data_folder`.
 
     Returns:
         The folder, for `tfds.load("cartoon_faces", data_dir=...)`.
@@ -140,14 +141,14 @@ def prepare_faces(data_dir: str | os.PathLike | None = None) -> Path:
         ImportError: See `load_style`.
         OSError: The folder cannot be written to.
     """
-    root = fetch.data_folder(data_dir)
+    root = mnist.data_folder(data_dir)
     target = root / NAME / VERSION
-    if fetch.is_ready(target):
+    if mnist.is_ready(target):
         return root
     load_style()  # complains before anything is written
     labels = {q: tfds.features.ClassLabel(names=names) for q, names in ANSWERS.items()}
     image = tfds.features.Image(shape=(64, 64, 3))
-    with fetch.made_aside(target) as aside:
+    with mnist.made_aside(target) as aside:
         tfds.dataset_builders.store_as_tfds_dataset(
             name=NAME,
             version=VERSION,
@@ -170,7 +171,7 @@ def load_faces(
     Args:
         split: `"train"` (10,000 faces) or `"test"` (2,000), or a TFDS slice of one,
             such as `"train[:1000]"`. No two faces are made of the same parts.
-        data_dir: Where data sets are kept; see `mnistgan.fetch.data_folder`.
+        data_dir: Where data sets are kept; see `mnistgan.datasets.mnist.data_folder`.
 
     Returns:
         Pictures `(count, 64, 64, 3)`, uint8, in [0, 255], and for each question of
@@ -182,7 +183,7 @@ def load_faces(
         ValueError: There is no such split, or there are fewer faces.
     """
     root = prepare_faces(data_dir)
-    faces = fetch.load_set(f"{NAME}:{VERSION}", split, root)
+    faces = mnist.load_set(f"{NAME}:{VERSION}", split, root)
     return faces.pop("image"), faces
 
 

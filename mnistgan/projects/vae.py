@@ -11,9 +11,9 @@ from tensorflow import keras
 from tensorflow.keras import layers
 
 from mnistgan.data import prepare_image, to_float
+from mnistgan.engine.replicas import shared_normal
+from mnistgan.engine.valid import checked, pictures, whole
 from mnistgan.models import build_features
-from mnistgan.valid import checked, pictures, whole
-from mnistgan.workers import shared_normal
 
 TINY = 1e-4  # no pixel is quite certain: the logarithm of 0 has no value
 FINE = 0.03  # nats for one such pixel

@@ -14,9 +14,9 @@ from tensorflow import keras
 
 from mnistgan import latent, plots
 from mnistgan.data import to_uint8
-from mnistgan.drawing import classes, draw, make_noise, noise_dim, wishes
+from mnistgan.engine.valid import checked, whole
 from mnistgan.models import told
-from mnistgan.valid import checked, whole
+from mnistgan.sampling import classes, draw, make_noise, noise_dim, wishes
 
 STIFF = {"flex": "0 0 auto", "align_self": "flex-start"}  # keeps a picture's shape
 REACH = 3.0  # sliders go from -3 to 3: 99.7% of a normal distribution

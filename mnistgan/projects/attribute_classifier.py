@@ -6,11 +6,11 @@ from tensorflow import keras
 from tensorflow.keras import layers
 from tqdm.auto import tqdm
 
-from mnistgan import measures
-from mnistgan.faces import ANSWERS
+from mnistgan import metrics
+from mnistgan.datasets.faces import ANSWERS
+from mnistgan.engine.valid import checked, whole
+from mnistgan.engine.valid import pictures as valid_pictures
 from mnistgan.models import build_features
-from mnistgan.valid import checked, whole
-from mnistgan.valid import pictures as valid_pictures
 
 SURE = 0.95  # an answer counts as sure when the witness is at least this confident
 
@@ -89,7 +89,7 @@ def score(witness, pictures: np.ndarray, real: np.ndarray) -> dict[str, float]:
     Returns:
         `sure`: the share of answers that the witness is at least 95% sure of;
         `frechet`, and `precision`, `recall`, `density` and `coverage`: see
-        `mnistgan.measures`, on the witness's features.
+        `mnistgan.metrics`, on the witness's features.
 
     Raises:
         ValueError: There are too few pictures.
@@ -97,6 +97,6 @@ def score(witness, pictures: np.ndarray, real: np.ndarray) -> dict[str, float]:
     seen, known = ask(witness, pictures), ask(witness, real)["features"]
     return {
         "sure": float(np.mean([seen[q].max(1) >= SURE for q in ANSWERS])),
-        "frechet": measures.frechet_distance(known, seen["features"]),
-        **measures.neighbourhoods(known, seen["features"]),
+        "frechet": metrics.frechet_distance(known, seen["features"]),
+        **metrics.neighbourhoods(known, seen["features"]),
     }

@@ -1,7 +1,6 @@
 """What this machine has: versions, cores, and perhaps a GPU."""
 
 import os
-import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,23 +42,3 @@ def likes_bfloat16() -> bool:
         details = tf.config.experimental.get_device_details(gpu)
         return details.get("compute_capability", (0, 0)) >= (8, 0)
     return False
-
-
-def check_machine() -> None:
-    """Prints the versions, what the machine has, and the preset that suits it."""
-    from mnistgan import __version__
-    from mnistgan.settings import pick_preset  # which imports this module
-
-    tf = load_tensorflow()
-    preset, reason = pick_preset()
-    print(
-        f"mnistgan {__version__}, TensorFlow {tf.__version__}, "
-        f"Keras {tf.keras.__version__}, Python {platform.python_version()}"
-    )
-    print(f"Your machine: {os.cpu_count()} cores, {'a' if has_gpu() else 'no'} GPU.")
-    print(f"It will train with the preset {preset!r}, because {reason}.")
-    if "google.colab" in sys.modules and not has_gpu():
-        print(
-            "Colab can lend you a GPU: Runtime → Change runtime type → T4 GPU. "
-            "Everything works without one, only more slowly."
-        )

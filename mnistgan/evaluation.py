@@ -20,11 +20,12 @@ import tensorflow as tf
 from tensorflow import keras
 from tensorflow.keras import layers
 
-from mnistgan import data, files, measures
-from mnistgan.drawing import draw, make_noise
-from mnistgan.loading import load_model
+from mnistgan import data, metrics
+from mnistgan.engine import files
+from mnistgan.engine.model_io import load_model
+from mnistgan.engine.valid import checked, pictures
+from mnistgan.sampling import draw, make_noise
 from mnistgan.settings import runs_folder
-from mnistgan.valid import checked, pictures
 
 SURE = 0.95  # a digit counts as recognised when the judge is at least this confident
 PART = 1000  # pictures handled at once: bounds the memory
@@ -145,13 +146,13 @@ class Score:
     Attributes:
         count: How many pictures were judged.
         confident: The share that the judge recognises with confidence above `SURE`.
-        frechet: The digit Fréchet distance; see `measures.frechet_distance`.
-        precision: See `measures.neighbourhoods`, as for the next three.
+        frechet: The digit Fréchet distance; see `metrics.frechet_distance`.
+        precision: See `metrics.neighbourhoods`, as for the next three.
         recall: The share of real digits that the drawings come near to.
         density: How crowded the drawings' surroundings are with real digits.
         coverage: The share of real neighbourhoods with a drawing inside.
         class_counts: How many zeros, ones, … nines the judge counts.
-        class_kl: How unequal the counts are, in nats; see `measures.kl_from_uniform`.
+        class_kl: How unequal the counts are, in nats; see `metrics.kl_from_uniform`.
         copied: The share that comes nearer to a training digit than all but 1% of the
             test digits do, pixel by pixel, of the first `COMPARED`; None where it was
             not asked for.
@@ -189,7 +190,7 @@ def read(network: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def check_count(judge: Judge, count: int) -> None:
     """Refuses a number of pictures that cannot be compared: ValueError."""
-    least, most = measures.NEIGHBOURS + 1, len(judge.test_features)
+    least, most = metrics.NEIGHBOURS + 1, len(judge.test_features)
     if not least <= count <= most:
         raise ValueError(
             f"{count} pictures cannot be judged; it takes {least} to {most}"
@@ -222,10 +223,10 @@ def score(judge: Judge, images: np.ndarray) -> Score:
     return Score(
         count=len(images),
         confident=float(np.mean(probabilities.max(1) > SURE)),
-        frechet=measures.frechet_distance(real, features),
-        **measures.neighbourhoods(real, features),
+        frechet=metrics.frechet_distance(real, features),
+        **metrics.neighbourhoods(real, features),
         class_counts=tuple(counts.tolist()),
-        class_kl=measures.kl_from_uniform(counts),
+        class_kl=metrics.kl_from_uniform(counts),
     )
 
 
@@ -259,7 +260,7 @@ def load_judge(
     Args:
         folder: Where the judge is kept; None for `judge` in `runs_folder()`.
         settings: How it is trained; None for `JudgeSettings()`.
-        data_dir: Where data sets are kept; see `mnistgan.fetch.data_folder`.
+        data_dir: Where data sets are kept; see `mnistgan.datasets.mnist.data_folder`.
 
     Returns:
         The judge. It is kept with its settings and its checksum; with other settings,
@@ -299,7 +300,7 @@ def load_album(split: str, data_dir: str | os.PathLike | None = None) -> np.ndar
         data_dir: Where data sets are kept.
 
     Returns:
-        `(count, 784)`, float32, in [-1, 1]: rows for `measures.nearest`.
+        `(count, 784)`, float32, in [-1, 1]: rows for `metrics.nearest`.
     """
     images, _ = data.load_mnist(split, data_dir)
     return shrink(data.prepare_all(images)).reshape(len(images), -1)
@@ -317,7 +318,7 @@ def copied_share(images: np.ndarray, album: np.ndarray, limit: float) -> float:
         The share, from 0 to 1.
     """
     small = shrink(images[:COMPARED]).reshape(-1, album.shape[1])
-    return float(np.mean(measures.nearest(small, album)[1] < limit))
+    return float(np.mean(metrics.nearest(small, album)[1] < limit))
 
 
 def copy_limit(album: np.ndarray, others: np.ndarray) -> float:
@@ -330,7 +331,7 @@ def copy_limit(album: np.ndarray, others: np.ndarray) -> float:
     Returns:
         A Euclidean distance over 28×28 pixels in [-1, 1].
     """
-    return float(np.quantile(measures.nearest(others, album)[1], 0.01))
+    return float(np.quantile(metrics.nearest(others, album)[1], 0.01))
 
 
 def compare(

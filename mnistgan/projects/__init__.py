@@ -5,8 +5,8 @@ import os
 import numpy as np
 
 from mnistgan import data
+from mnistgan.engine.valid import array, checked
 from mnistgan.settings import PROJECTS, Settings
-from mnistgan.valid import array, checked
 
 Album = tuple[np.ndarray, np.ndarray | None]
 
@@ -21,7 +21,7 @@ def load_album(
 
     Args:
         settings: Of the run.
-        data_dir: Where data sets are kept; see `mnistgan.fetch.data_folder`.
+        data_dir: Where data sets are kept; see `mnistgan.datasets.mnist.data_folder`.
         pictures: Your own; see `check_own`. None for those of the project.
         numbers: Which of the pictures, where several workers share them; None for all.
 
@@ -39,11 +39,11 @@ def load_album(
         return pictures[chosen], None
     some = f"train[:{settings.pictures}]"
     if settings.project == "faces":
-        from mnistgan import faces
+        from mnistgan.datasets import faces
 
         return faces.load_faces(some, data_dir)[0][chosen], None
     if settings.project == "music":
-        from mnistgan import chorales
+        from mnistgan.datasets import chorales
 
         return chorales.load_rolls(some, data_dir)[chosen], None
     digits, names = data.load_mnist(some, data_dir)

@@ -10,14 +10,15 @@ from typing import Any
 
 from tensorflow import keras
 
-from mnistgan import files, layers
+from mnistgan.engine import files, layers
 
 KINDS = {  # what a model may be made of, by the module that Keras writes down
     "keras.layers": keras.layers,
     "keras.initializers": keras.initializers,
     "keras.regularizers": keras.regularizers,
     "keras.constraints": keras.constraints,
-    "mnistgan.layers": layers,
+    "mnistgan.engine.layers": layers,
+    "mnistgan.layers": layers,  # where version 0.1 had them
 }
 # Of Keras' layers, those that only calculate. Others open files, or run code.
 LAYERS = {

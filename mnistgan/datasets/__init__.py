@@ -1,0 +1,1 @@
+"""Where pictures come from: digits, faces, chorales, and folders of your own."""
