@@ -16,7 +16,7 @@ from mnistgan.engine import machine
 machine.load_tensorflow()
 
 from mnistgan import data, evaluation, latent, metrics, plots  # noqa: E402
-from mnistgan.runs import read_diary  # noqa: E402
+from mnistgan.engine.runs import read_diary  # noqa: E402
 from mnistgan.sampling import PRETRAINED, draw, load_generator, make_noise, walk  # noqa: E402
 from mnistgan.settings import Settings, runs_folder  # noqa: E402
 from mnistgan.widgets import explore  # noqa: E402

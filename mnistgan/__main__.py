@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from mnistgan.engine import files
+from mnistgan.engine import files, runs
 from mnistgan.engine.machine import load_tensorflow
-from mnistgan.runs import ON_TROUBLE, STRATEGIES, Trouble
+from mnistgan.engine.runs import ON_TROUBLE, STRATEGIES, TrainingDiverged
 from mnistgan.settings import (
     PRESETS,
     PROJECTS,
@@ -99,7 +99,7 @@ def settings_from(options: argparse.Namespace) -> Settings:
 def train(options: argparse.Namespace) -> int:
     """Runs `train`. Returns the exit code: 130 when Ctrl-C stopped it."""
     settings, folder = settings_from(options), options.out
-    from mnistgan import scores, training  # brings TensorFlow, which takes seconds
+    from mnistgan import training  # brings TensorFlow, which takes seconds
 
     run = training.train(
         settings,
@@ -122,8 +122,8 @@ def train(options: argparse.Namespace) -> int:
         print("Done. The first worker keeps what was learned.")
         return 0
     print(f"\nYour robot's drawings: {folder / 'grid.png'}")
-    if known := scores.read_scores(folder):
-        best = scores.best_score(known)
+    if known := runs.read_scores(folder):
+        best = runs.best_score(known)
         print(
             f"Its best moment, kept in {folder / 'best.keras'}: step {best['step']}, "
             f"Fréchet distance {best['frechet']:.2f}, coverage {best['coverage']:.2f}, "
@@ -204,7 +204,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped. The same command starts again.", file=sys.stderr)
         return 130
-    except (ValueError, OSError, ImportError, Trouble) as error:
+    except (ValueError, OSError, ImportError, TrainingDiverged) as error:
         print(f"Sorry: {error}", file=sys.stderr)
         return 2
 

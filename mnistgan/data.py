@@ -156,3 +156,9 @@ def make_dataset(
         return dealt if labels is None else (dealt, tf.gather(known, numbers))
 
     return batches.map(deal).prefetch(2)
+
+
+def shuffled(count: int, seed: int) -> np.ndarray:
+    """The numbers from 0 to `count` - 1, in the order in which pictures are dealt."""
+    (order,) = make_dataset(np.arange(count), count, seed)
+    return order.numpy()

@@ -152,7 +152,7 @@ def plot_losses(diary: Sequence[dict[str, float]]) -> Figure:
 
     Args:
         diary: Rows with `step`, `d_loss`, `g_loss`, `d_real` and `d_fake`, as
-            `mnistgan.runs.read_diary` returns them.
+            `mnistgan.engine.runs.read_diary` returns them.
 
     Returns:
         The figure, which a notebook shows and `save_figure` saves.
@@ -215,7 +215,7 @@ def plot_scores(rows: Sequence[dict[str, float]]) -> Figure:
     """Draws how a run's scores grew with training time.
 
     Args:
-        rows: As `mnistgan.scores.read_scores` returns them, at least one.
+        rows: As `mnistgan.engine.runs.read_scores` returns them, at least one.
 
     Returns:
         The figure: shares to the left, the digit Fréchet distance to the right.

@@ -1,5 +1,6 @@
 """Drawing with a trained generator: load it, give it noise, get pictures."""
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,16 +10,28 @@ import tensorflow as tf
 from tensorflow import keras
 
 from mnistgan.data import one_hot, to_uint8
+from mnistgan.engine import files
 from mnistgan.engine.model_io import load_model
+from mnistgan.engine.runs import read_diary
 from mnistgan.engine.valid import array, checked, finite, whole
 from mnistgan.engine.valid import path as valid_path
 from mnistgan.models import told
-from mnistgan.runs import finished_project
-from mnistgan.settings import runs_folder
+from mnistgan.settings import Settings, runs_folder
 
 DRAWN_AT_ONCE = 500
 Wish = Sequence[int] | np.ndarray | int | None
 PRETRAINED = Path(__file__).parent / "pretrained" / "digits.keras"
+
+
+def finished_project(folder: Path) -> str | None:
+    """The project of the run in a folder, if it was trained to its end; else None."""
+    try:
+        files.check(folder / "settings.json")
+        settings = Settings(**json.loads((folder / "settings.json").read_text()))
+        done = read_diary(folder)[-1]["step"] == settings.total_steps
+        return settings.project if done else None
+    except (OSError, ValueError, TypeError, LookupError):
+        return None  # no run, or one whose notes cannot be read
 
 
 def newest_model() -> Path:

@@ -1,81 +1,76 @@
 """Scores along the way: how a run gets better, and what ails it when it does not."""
 
-import os
-from pathlib import Path
+from dataclasses import dataclass
 
-import tensorflow as tf
+from tqdm.auto import tqdm
 
+from mnistgan.engine.callbacks import Callback, Session
 from mnistgan.engine.model_io import save_model
-from mnistgan.engine.valid import checked
-from mnistgan.engine.valid import path as valid_path
+from mnistgan.engine.runs import (
+    SCORES,
+    TrainingDiverged,
+    best_score,
+    read_scores,
+    write_table,
+)
 from mnistgan.evaluation import Judge, score
-from mnistgan.runs import read_table, write_table
 from mnistgan.sampling import draw, make_noise
 
-COLUMNS = ("step", "minutes", "confident", "frechet", "coverage", "classes")
 SEED = 1  # of the noise that is judged; the preview grids have the run's own
-LARGEST_LOSS = 1e6  # nats; a healthy one stays below a thousand
-EXPLODED = (
-    "the losses have exploded, and nothing can be learned from them any more. The last "
-    "checkpoint is from before. The robots learn too fast: try half the "
-    "--generator-learning-rate and --discriminator-learning-rate, in another folder."
-)
 RARE = 0.02  # a digit that makes up less than this share counts as missing
 
 
-def judge_run(
-    judge: Judge, count: int, state: tf.train.Checkpoint, folder: Path, minutes: float
-) -> dict[str, float]:
+@dataclass(frozen=True)
+class Evaluate(Callback):
+    """Has the averaged generator judged at each preview, and says what ails the run.
+
+    Attributes:
+        judge: From `mnistgan.evaluation.load_judge`; None to watch the losses only.
+        on_trouble: `"tell"` what ails the run, or raise `TrainingDiverged`.
+    """
+
+    judge: Judge | None
+    on_trouble: str
+
+    def on_preview(self, session: Session) -> None:
+        """Adds a row to `scores.csv`, and writes `best.keras` if it is the best."""
+        run = session.run
+        if self.judge and run.step:  # before the first step, there is only mist
+            judge_run(self.judge, session)
+        known = read_scores(run.folder) if self.judge else []
+        if run.diary and (ailment := diagnose(run.diary[-1], known)):
+            ailment = f"Epoch {run.diary[-1]['epoch']}: {ailment}"
+            if self.on_trouble != "tell":
+                raise TrainingDiverged(ailment)
+            tqdm.write(ailment)
+
+
+def judge_run(judge: Judge, session: Session) -> None:
     """Scores what the averaged generator draws now, and keeps it if it is the best.
+
+    The run's `scores.csv` gets a new row, with the keys `SCORES`; `classes` counts the
+    digits that make up at least 2% of the drawings. `best.keras` is written when no
+    earlier row has a smaller Fréchet distance.
 
     Args:
         judge: From `mnistgan.evaluation.load_judge`.
-        count: How many drawings to judge, 6 to 10,000.
-        state: The run's state, from `mnistgan.training.new_state`.
-        folder: The run's folder. `scores.csv` gets a new row, and `best.keras` is
-            written when no earlier row has a smaller Fréchet distance.
-        minutes: Training time so far.
-
-    Returns:
-        The new row, with the keys `COLUMNS`; `classes` counts the digits that make up
-        at least 2% of the drawings.
+        session: `settings.judged`, 6 to 10,000, says how many drawings to judge.
     """
-    step = int(state.generator_optimizer.iterations)
-    found = score(judge, draw(state.averaged, make_noise(state.averaged, count, SEED)))
+    run, averaged = session.run, session.state.averaged
+    count = session.settings.judged
+    found = score(judge, draw(averaged, make_noise(averaged, count, SEED)))
     row = {
-        "step": step,
-        "minutes": round(minutes, 2),
+        "step": run.step,
+        "minutes": round(run.seconds / 60, 2),
         "confident": round(found.confident, 5),
         "frechet": round(found.frechet, 5),
         "coverage": round(found.coverage, 5),
         "classes": sum(n >= RARE * count for n in found.class_counts),
     }
-    earlier = [row for row in read_scores(folder) if row["step"] < step]
+    earlier = [row for row in read_scores(run.folder) if row["step"] < run.step]
     if all(row["frechet"] < old["frechet"] for old in earlier):
-        save_model(state.averaged, folder / "best.keras")
-    write_table(folder / "scores.csv", COLUMNS, [*earlier, row])
-    return row
-
-
-@checked(folder=valid_path)
-def read_scores(folder: str | os.PathLike) -> list[dict[str, float]]:
-    """Reads the scores of a run: rows with the keys `COLUMNS`, oldest first.
-
-    Raises:
-        ValueError: They are damaged. (Training again repairs them.)
-    """
-    return read_table(Path(folder) / "scores.csv", ("step", "classes"))
-
-
-def best_score(rows: list[dict[str, float]]) -> dict[str, float]:
-    """The row with the smallest Fréchet distance: the one that `best.keras` is from."""
-    return min(rows, key=lambda row: row["frechet"])
-
-
-def best_step(folder: Path) -> int | None:
-    """The step of the best score of a run; None where it is not judged."""
-    known = read_scores(folder)
-    return int(best_score(known)["step"]) if known else None
+        save_model(averaged, run.folder / "best.keras")
+    write_table(run.folder / "scores.csv", SCORES, [*earlier, row])
 
 
 def diagnose(diary_row: dict[str, float], scores: list[dict[str, float]]) -> str:

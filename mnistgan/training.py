@@ -2,20 +2,25 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from mnistgan import loop, projects
+from mnistgan import data, plots, projects
 from mnistgan.data import to_float
-from mnistgan.diaries import Diaries, check_names
-from mnistgan.engine import checkpoints
+from mnistgan.engine import checkpoints, loop
+from mnistgan.engine.callbacks import Callback, Session
+from mnistgan.engine.distribute import SINGLE, Cluster, form_cluster, shared_normal
+from mnistgan.engine.loggers import Diaries, check_names
+from mnistgan.engine.model_io import save_model
 from mnistgan.engine.optimizers import Adam
-from mnistgan.engine.replicas import shared_normal
+from mnistgan.engine.runs import ON_TROUBLE, Run, claim_folder, read_diary, set_aside
 from mnistgan.evaluation import load_judge
 from mnistgan.models import (
     build_discriminator,
@@ -25,16 +30,9 @@ from mnistgan.models import (
     told,
 )
 from mnistgan.projects import vae
-from mnistgan.runs import (
-    ON_TROUBLE,
-    Run,
-    claim_folder,
-    read_diary,
-    set_aside,
-)
-from mnistgan.sampling import make_noise
+from mnistgan.sampling import draw, make_noise
+from mnistgan.scores import Evaluate
 from mnistgan.settings import Settings, choose_settings, runs_folder
-from mnistgan.workers import ALONE, Team, form_team
 
 
 def make_train_step(
@@ -138,10 +136,10 @@ class Falling(keras.optimizers.schedules.PolynomialDecay):
         return super().__call__(step) * 0.5 ** tf.cast(self.rescues, tf.float32)
 
 
-def new_state(settings: Settings, team: Team = ALONE) -> tf.train.Checkpoint:
+def new_state(settings: Settings, cluster: Cluster = SINGLE) -> tf.train.Checkpoint:
     """Builds everything that training changes, so that all of it can be saved.
 
-    Each device of a team gets a copy of the robots and of what their optimizers know.
+    Each device of a cluster gets a copy of the robots and their optimizers' memory.
 
     Returns:
         A checkpoint with `generator`, `discriminator`, their optimizers, `averaged`
@@ -154,7 +152,7 @@ def new_state(settings: Settings, team: Team = ALONE) -> tf.train.Checkpoint:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        with team.strategy.scope():
+        with cluster.strategy.scope():
             generator, discriminator, averaged = build_robots(settings)
     finally:
         keras.config.set_dtype_policy(before)
@@ -164,7 +162,7 @@ def new_state(settings: Settings, team: Team = ALONE) -> tf.train.Checkpoint:
     def adam(rate: float, robot: keras.Model) -> keras.optimizers.Optimizer:
         end = rate * settings.final_rate
         rates = Falling(rate, settings.total_steps, end, rescues)
-        with team.strategy.scope():
+        with cluster.strategy.scope():
             optimizer = Adam(rates, beta_1=settings.beta_1)
             optimizer.build(robot.trainable_variables)
         return optimizer
@@ -186,7 +184,32 @@ def new_state(settings: Settings, team: Team = ALONE) -> tf.train.Checkpoint:
     )
 
 
-def make_whole_step(settings: Settings, state: tf.train.Checkpoint, team: Team = ALONE):
+def make_batches(
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    settings: Settings,
+    step: int = 0,
+    cluster: Cluster = SINGLE,
+) -> Iterator[tuple]:
+    """Yields the batches of a run that are left after `step` steps.
+
+    Args:
+        images: `(count, 64, 64, channels)`, uint8; of several workers, its own.
+        labels: `(count, classes)`, float32; None without classes.
+        settings: Of the run.
+        step: Steps taken so far.
+        cluster: Who shares the batches.
+
+    Returns:
+        For each step `(images,)`, or `(images, labels)`.
+    """
+    dataset = partial(data.make_dataset, images, labels=labels)
+    return cluster.batches(dataset, settings, step)
+
+
+def make_whole_step(
+    settings: Settings, state: tf.train.Checkpoint, cluster: Cluster = SINGLE
+):
     """Makes the step of `train`: a training step, after which the average follows.
 
     Returns:
@@ -206,18 +229,20 @@ def make_whole_step(settings: Settings, state: tf.train.Checkpoint, team: Team =
     def own_step(images, labels):
         *losses, real_logits, fake_logits = train_step.python_function(images, labels)
         verdicts = [
-            tf.reduce_mean(tf.sigmoid(logits)) / team.replicas
+            tf.reduce_mean(tf.sigmoid(logits)) / cluster.replicas
             for logits in (real_logits, fake_logits)
         ]
         found = tf.stack([*losses, *verdicts])  # of the losses, each has its share
         return tf.distribute.get_replica_context().all_reduce("SUM", found)
 
     def whole_step(images, labels=None):
-        found = team.strategy.run(own_step, (images, labels))
+        found = cluster.strategy.run(own_step, (images, labels))
         average_step(state.generator_optimizer.iterations.value)
-        return team.strategy.experimental_local_results(found)[0]
+        return cluster.strategy.experimental_local_results(found)[0]
 
-    compiled = settings.jit_compile and team.replicas == 1  # XLA knows one device only
+    compiled = (
+        settings.jit_compile and cluster.replicas == 1
+    )  # XLA knows one device only
     return tf.function(whole_step, jit_compile=compiled or None)
 
 
@@ -250,8 +275,8 @@ def train(
             `"tell"` (an explosion stops the run all the same), `"stop"`, or `"back"`,
             to the best checkpoint, with both learning rates halved; at most twice.
         afresh: Put an earlier run in `folder` aside, under another name, and begin.
-        strategy: Who shares the work; see `mnistgan.workers.form_team`. Of several
-            workers, only the first reads and writes `folder`.
+        strategy: Who shares the work; see `mnistgan.engine.distribute.form_cluster`.
+            Of several workers, only the first reads and writes `folder`.
 
     Returns:
         The run. Its folder holds `generator.keras`, `discriminator.keras` (of a VAE:
@@ -262,8 +287,8 @@ def train(
     Raises:
         OSError: The data cannot be fetched, the folder cannot be written to, another
             training holds it, another worker has gone, or the memory is full.
-        Trouble: The losses exploded, or the robots collapsed; see `on_trouble`. The
-            last checkpoint is from before.
+        TrainingDiverged: The losses exploded, or the robots collapsed; see
+            `on_trouble`. The last checkpoint is from before.
         ValueError: The folder holds a run with other settings, which are named, or all
             its checkpoints are damaged; or there is no diary, no strategy, or no way to
             deal with trouble, of that name; or the pictures have another shape or type.
@@ -279,52 +304,95 @@ def train(
         projects.check_fits(settings)
     else:
         projects.check_own(pictures, settings)
-    team = form_team(strategy)
-    team.check(settings, on_trouble)
-    game = settings, folder, data_dir, diary, pictures, on_trouble, team
-    with team.together():
-        if not team.chief:
-            return take_part(*game)
+    cluster = form_cluster(strategy)
+    cluster.check(settings, on_trouble)
+    start = Start(settings, folder, data_dir, tuple(diary), pictures, on_trouble)
+    with cluster.together():
+        if not cluster.chief:
+            return take_part(start, cluster)
         if afresh and folder.exists():
             with checkpoints.held(folder):
                 pass  # nobody else does
             set_aside(folder)
         with checkpoints.held(folder):
-            return take_part(*game)
+            return take_part(start, cluster)
 
 
-def take_part(settings, folder, data_dir, diary, pictures, on_trouble, team) -> Run:
-    """Trains, alone or in a team, of which only the chief reads and writes `folder`."""
+@dataclass(frozen=True)
+class Start:
+    """What `train` was asked to do, after it has been checked; see there."""
+
+    settings: Settings
+    folder: Path
+    data_dir: str | os.PathLike | None = None
+    diary: tuple[str, ...] = ()
+    pictures: np.ndarray | None = None
+    on_trouble: str = "tell"
+
+
+def take_part(start: "Start", cluster: Cluster) -> Run:
+    """Trains, alone or in a cluster, whose chief alone reads and writes the folder."""
+    settings, folder = start.settings, start.folder
     last = judge = None
-    if team.chief:
+    if cluster.chief:
         last = checkpoints.newest(folder)
-        claim_folder(folder, settings, last, pictures)
-        judge = load_judge(data_dir=data_dir) if settings.judged else None
-    state = new_state(settings, team)  # after the judge, whose training sets own seeds
-    step = make_whole_step(settings, state, team)
+        claim_folder(folder, settings, last, start.pictures)
+        judge = load_judge(data_dir=start.data_dir) if settings.judged else None
+    state = new_state(settings, cluster)  # after the judge, whose training sets seeds
+    step = make_whole_step(settings, state, cluster)
     if last:
         checkpoints.restore(last, folder, state)
-    team.agree(settings)
-    team.follow_chief(changed_by(state))
-    run = Run(
-        folder,
-        int(state.step),
-        settings.total_steps,
-        read_diary(folder) if team.chief else [],
-        float(state.seconds),
-        team.chief,
-    )
-    kept = diary if team.chief else ()
+    cluster.check_settings(settings)
+    cluster.follow_chief(changed_by(state))
+    diary = read_diary(folder) if cluster.chief else []
+    place = int(state.step), settings.total_steps
+    run = Run(folder, *place, diary, float(state.seconds), cluster.chief)
+
+    images = labels = None
+    if not run.finished:
+        own = cluster.own_numbers(settings, data.shuffled)
+        images, labels = projects.load_album(
+            settings, start.data_dir, start.pictures, own
+        )
+
+    def batches(taken: int) -> Iterator[tuple]:
+        return make_batches(images, labels, settings, taken, cluster)
+
+    kept = start.diary if cluster.chief else ()
     with closing(Diaries(kept, folder, dataclasses.asdict(settings))) as diaries:
-        if not run.finished:
-            numbers = team.own_numbers(settings)
-            album = projects.load_album(settings, data_dir, pictures, numbers)
-            game = settings, album, step, state, judge, diaries, on_trouble, team
-            run = loop.play_on(run, *game)
-        diaries.update(run.step)
-    if team.chief:
-        loop.finish(run, state)
-    return run
+        besides = Preview(), Evaluate(judge, start.on_trouble), diaries, KeepResults()
+        session = Session(run, settings, batches, step, state, cluster, besides)
+        return loop.fit(session, rollback=start.on_trouble == "back")
+
+
+class Preview(Callback):
+    """Keeps what the artist makes of the fixed noise, again and again."""
+
+    def on_preview(self, session: Session) -> None:
+        """Adds a grid to `previews/`."""
+        run, state = session.run, session.state
+        pictures = draw(state.averaged, state.fixed_noise)
+        plots.save_grid(pictures, run.folder / "previews" / f"step_{run.step:06}.png")
+
+
+class KeepResults(Callback):
+    """Writes what people keep of a run: the robots, and the pictures."""
+
+    def on_end(self, session: Session) -> None:
+        """Robots that are there stay as they are: their knobs may have names."""
+        folder, state = session.run.folder, session.state
+        made = state.averaged, state.discriminator
+        names = "generator.keras", f"{state.discriminator.name}.keras"
+        robots = [folder / name for name in names]
+        saved = folder / "checkpoints" / f"step_{session.run.step:08}"
+        if not checkpoints.are_kept(robots, saved):
+            for robot, path in zip(made, robots, strict=True):
+                save_model(robot, path)
+        plots.save_grid(draw(state.averaged, state.fixed_noise), folder / "grid.png")
+        plots.save_figure(plots.plot_losses(session.run.diary), folder / "losses.png")
+        grids = sorted((folder / "previews").glob("step_*.png"))
+        if frames := plots.read_frames(grids):
+            plots.save_film(frames, folder / "progress.gif")
 
 
 def changed_by(state: tf.train.Checkpoint) -> list[tf.Variable]:

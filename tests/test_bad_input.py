@@ -29,13 +29,11 @@ from mnistgan import (
     models,
     plots,
     projects,
-    runs,
     sampling,
-    scores,
     training,
 )
 from mnistgan.datasets import chorales, faces, image_folder
-from mnistgan.engine import layers
+from mnistgan.engine import layers, runs
 from mnistgan.engine.valid import shown
 from mnistgan.projects import anomaly, conditional, vae
 from mnistgan.settings import Settings, choose_settings
@@ -146,7 +144,7 @@ FUNCTIONS = {
         NUMBERS,
     ),
     "diary": (runs.read_diary, PATHS),
-    "scores": (scores.read_scores, PATHS),
+    "scores": (runs.read_scores, PATHS),
     "trouble": (lambda x: training.train(on_trouble=x), ["pray", 5, None]),
     "diaries": (lambda x: training.train(diary=x), [["paper"], [5], [None]]),
 }

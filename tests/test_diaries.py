@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 from test_training import SMALL
 
-from mnistgan import diaries, loop, runs, training
+from mnistgan import training
+from mnistgan.engine import loggers, loop, runs
 
 TINY = dataclasses.replace(SMALL, epochs=2)
 
@@ -36,7 +37,7 @@ class Notes:
 
 @pytest.fixture
 def notes(monkeypatch):
-    monkeypatch.setitem(diaries.DIARIES, "notes", Notes)
+    monkeypatch.setitem(loggers.DIARIES, "notes", Notes)
     monkeypatch.setattr(Notes, "pages", ())
     return Notes
 
@@ -78,7 +79,7 @@ def test_a_diary_that_is_asked_for_later_gets_the_whole_run(notes, tmp_path):
 
 
 def test_a_run_that_goes_back_writes_nothing_twice(notes, tmp_path):
-    kept = diaries.Diaries(["notes"], tmp_path, {})
+    kept = loggers.Diaries(["notes"], tmp_path, {})
     for loss, reached in enumerate((50, 100, 150, 75, 100, 125, 175)):
         steps = range(25, reached + 1, 25)
         rows = [dict.fromkeys(runs.COLUMNS, loss) | {"step": step} for step in steps]

@@ -18,16 +18,16 @@ import tensorflow as tf
 from conftest import put
 from test_training import SMALL
 
-from mnistgan import data, loop, plots, runs, scores, training
+from mnistgan import data, plots, sampling, training
 from mnistgan.datasets import mnist
-from mnistgan.engine import checkpoints, files
-from mnistgan.runs import Trouble
+from mnistgan.engine import callbacks, checkpoints, files, loop, runs
+from mnistgan.engine.runs import TrainingDiverged
 from mnistgan.sampling import draw, load_generator, make_noise
 
 FAULTS = int(os.environ.get("FAULTS", "1"))
 LONGER = dataclasses.replace(SMALL, epochs=2 + FAULTS)
 TRAIN = (
-    "import sys; from mnistgan import loop, training;"
+    "import sys; from mnistgan import training; from mnistgan.engine import loop;"
     "from mnistgan.settings import Settings;"
     "loop.SECONDS_BETWEEN_CHECKPOINTS = 0;"
     f"training.train({LONGER!r}, sys.argv[1])"
@@ -102,8 +102,8 @@ def test_killed_at_any_moment_it_ends_equal_bit_for_bit(tmp_path):
 def finished(tmp_path_factory):
     """A whole small run, with scores as a judge would note them."""
     run = training.train(SMALL, tmp_path_factory.mktemp("faults") / "run")
-    row = dict.fromkeys(scores.COLUMNS, 1)
-    runs.write_table(run.folder / "scores.csv", scores.COLUMNS, [row])
+    row = dict.fromkeys(runs.SCORES, 1)
+    runs.write_table(run.folder / "scores.csv", runs.SCORES, [row])
     return run
 
 
@@ -169,7 +169,7 @@ def test_flipped_bytes_never_pass_unnoticed(finished, copy, capsys):
         try:
             assert np.array_equal(drawing_of(copy / "generator.keras"), picture)
             assert runs.read_diary(copy) == finished.diary
-            assert len(scores.read_scores(copy)) == 1
+            assert len(runs.read_scores(copy)) == 1
             plots.read_frames(sorted(copy.glob("previews/*.png")))
             assert everything(copy) == last or "is damaged" in capsys.readouterr().out
             state.read(str(checkpoints.newest(copy) / "state")).assert_consumed()
@@ -184,10 +184,10 @@ def test_flipped_bytes_never_pass_unnoticed(finished, copy, capsys):
 def test_training_again_repairs_what_the_checkpoint_knows(copy, finished):
     for name in ("diary.csv", "settings.json", "generator.keras", files.LEDGER):
         (copy / name).write_bytes(b"{half")
-    assert runs.finished_project(copy) is None
+    assert sampling.finished_project(copy) is None
     assert training.train(SMALL, copy).diary == finished.diary
     assert runs.read_diary(copy) == finished.diary
-    assert runs.finished_project(copy) == "digits"
+    assert sampling.finished_project(copy) == "digits"
     assert np.array_equal(
         drawing_of(copy / "generator.keras"),
         drawing_of(finished.folder / "generator.keras"),
@@ -348,7 +348,7 @@ def test_a_folder_that_vanishes_comes_back(tmp_path, monkeypatch):
         patch.setattr(loop, "summary", vanishing)
         assert training.train(SMALL, tmp_path / "run").finished
     assert training.train(SMALL, tmp_path / "run").finished
-    assert runs.finished_project(tmp_path / "run") == "digits"
+    assert sampling.finished_project(tmp_path / "run") == "digits"
 
 
 def test_two_at_once_the_second_is_refused_by_name_of_the_first(copy):
@@ -380,7 +380,7 @@ def test_a_run_that_is_being_trained_is_not_put_aside(copy):
 def test_notes_without_a_checkpoint_do_not_count(copy, finished):
     shutil.rmtree(copy / "checkpoints")
     assert training.train(SMALL, copy).diary == finished.diary
-    assert scores.read_scores(copy) == []
+    assert runs.read_scores(copy) == []
 
 
 def exploding(monkeypatch, times):
@@ -407,7 +407,7 @@ def test_an_explosion_stops_the_run_and_leaves_it_healthy(
 ):
     with monkeypatch.context() as patch:
         exploding(patch, 1)
-        with pytest.raises(Trouble, match="Step 65: the losses have exploded"):
+        with pytest.raises(TrainingDiverged, match="Step 65: the losses have exploded"):
             training.train(SMALL, tmp_path / "run")
     assert saved(tmp_path / "run")[0] == "step_00000040"
     assert training.train(SMALL, tmp_path / "run").finished
@@ -427,26 +427,32 @@ def test_a_run_that_may_go_back_goes_on_half_as_fast(tmp_path, monkeypatch, caps
     assert float(state.generator_optimizer.learning_rate) == pytest.approx(rate / 4)
 
 
+def at_step(step, folder, state, seconds=0.0):
+    """A session without a loop, and its run after some steps."""
+    run = runs.Run(folder, step, SMALL.total_steps, [], seconds)
+    return callbacks.Session(run, SMALL, iter, print, state), run
+
+
 def test_the_time_of_a_run_that_goes_back_goes_on(tmp_path):
     state = training.new_state(SMALL)
-    loop.keep(tmp_path, SMALL, state, 40, 12.0, [])
+    loop.save(*at_step(40, tmp_path, state, 12.0))
     run = runs.Run(tmp_path, 65, SMALL.total_steps, [], 0.0)
-    assert loop.go_back(run, state, Trouble("exploded")).seconds == 12.0
+    assert loop.go_back(run, state, TrainingDiverged("exploded")).seconds == 12.0
 
 
 def test_a_third_explosion_is_one_too_many(tmp_path, monkeypatch):
     exploding(monkeypatch, 3)
-    with pytest.raises(Trouble, match="exploded"):
+    with pytest.raises(TrainingDiverged, match="exploded"):
         training.train(SMALL, tmp_path / "run", on_trouble="back")
 
 
 def test_sick_weights_are_not_saved(tmp_path):
     state = training.new_state(SMALL)
-    loop.keep(tmp_path, SMALL, state, 1, 0.0, [])
+    loop.save(*at_step(1, tmp_path, state))
     weights = state.generator.trainable_variables[0]
     weights.assign(tf.fill(weights.shape, np.inf))
-    with pytest.raises(Trouble, match="exploded"):
-        loop.keep(tmp_path, SMALL, state, 2, 0.0, [])
+    with pytest.raises(TrainingDiverged, match="exploded"):
+        loop.save(*at_step(2, tmp_path, state))
     assert saved(tmp_path) == ["step_00000001"]
 
 

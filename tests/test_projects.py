@@ -10,7 +10,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow import keras
 
-from mnistgan import data, evaluation, loop, projects, training
+from mnistgan import data, evaluation, projects, training
+from mnistgan.engine import loop
 from mnistgan.latent import find_knobs, find_noise
 from mnistgan.models import build_discriminator, build_generator, told
 from mnistgan.projects import anomaly, conditional, vae

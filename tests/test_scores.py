@@ -8,7 +8,8 @@ import pytest
 from tensorflow import keras
 from test_training import SMALL
 
-from mnistgan import scores, training, workers
+from mnistgan import data, scores, training
+from mnistgan.engine import runs
 from mnistgan.evaluation import Score
 from mnistgan.sampling import load_generator
 
@@ -35,9 +36,9 @@ def kept(monkeypatch):
 
 def test_a_judged_run_keeps_its_scores_and_its_best_robot(kept, tmp_path):
     training.train(JUDGED, tmp_path / "run")
-    rows = scores.read_scores(tmp_path / "run")
+    rows = runs.read_scores(tmp_path / "run")
     assert {row["step"]: row["frechet"] for row in rows} == FRECHET
-    assert scores.best_score(rows)["step"] == 80
+    assert runs.best_score(rows)["step"] == 80
     minutes = [row["minutes"] for row in rows]
     assert minutes == sorted(minutes)
 
@@ -61,29 +62,29 @@ def test_judging_is_not_training_time(kept, tmp_path, monkeypatch):
     start = time.monotonic()
     training.train(JUDGED, tmp_path / "run")
     whole = time.monotonic() - start
-    assert 60 * scores.read_scores(tmp_path / "run")[-1]["minutes"] < whole - 4.1
+    assert 60 * runs.read_scores(tmp_path / "run")[-1]["minutes"] < whole - 4.1
 
 
 def test_going_back_to_a_checkpoint_scores_no_step_twice(kept, tmp_path, monkeypatch):
     often = dataclasses.replace(JUDGED, previews=2)
     with monkeypatch.context() as patch:
-        patch.setattr(workers.data, "make_dataset", broken_after(105))
+        patch.setattr(data, "make_dataset", broken_after(105))
         with pytest.raises(RuntimeError, match="power cut"):
             training.train(often, tmp_path / "run")
-    assert scores.read_scores(tmp_path / "run")[-1]["step"] == 100
+    assert runs.read_scores(tmp_path / "run")[-1]["step"] == 100
     training.train(often, tmp_path / "run")  # from the checkpoint at step 80
     assert len(kept) == 9, "only step 100 was judged twice"
-    rows = scores.read_scores(tmp_path / "run")
+    rows = runs.read_scores(tmp_path / "run")
     assert [row["step"] for row in rows] == [20, 25, 40, 50, 60, 80, 100, 120]
 
 
 def broken_after(steps):
     """A dealer of batches that fails after some steps, as if the power were cut."""
-    whole, dealt = workers.data.make_dataset, []
+    whole, dealt = data.make_dataset, []
 
     class Deck:
-        def __init__(self, *args):
-            self.deck = whole(*args)
+        def __init__(self, *args, **labels):
+            self.deck = whole(*args, **labels)
 
         def take(self, count):
             self.deck = self.deck.take(count)

@@ -14,13 +14,13 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow import keras
 
-from mnistgan import checks, runs, sampling, training
+from mnistgan import checks, sampling, training
 from mnistgan.datasets import mnist
+from mnistgan.engine import runs
 from mnistgan.engine.layers import BatchNorm
 from mnistgan.models import build_discriminator, build_generator
 from mnistgan.sampling import draw, load_generator, make_noise
 from mnistgan.settings import Settings, choose_settings
-from mnistgan.workers import ALONE
 
 SMALL = Settings(
     preset="quick",
@@ -223,7 +223,7 @@ def test_settings_that_do_not_suit_the_pictures_are_refused(
 def test_a_large_seed_shuffles_too():
     small = dataclasses.replace(SMALL, seed=2**31 - 1, epochs=1)
     numbers = np.arange(SMALL.pictures).reshape(-1, 1)
-    assert len(list(ALONE.deal((numbers, None), small, 0))) == small.total_steps
+    assert len(list(training.make_batches(numbers, None, small))) == small.total_steps
 
 
 def test_ctrl_c_saves_and_the_same_call_goes_on(finished, tmp_path, monkeypatch):

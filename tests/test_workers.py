@@ -16,8 +16,8 @@ import tensorflow as tf
 import yaml
 from patience import PATIENCE, until
 
-from mnistgan import __main__, projects, runs, training, workers
-from mnistgan.engine import launch
+from mnistgan import __main__, data, projects, training
+from mnistgan.engine import distribute, launch, runs
 from mnistgan.settings import Settings
 
 SMALL = Settings(
@@ -36,7 +36,7 @@ def team(rank, count=2, replicas=None):
     """A team of so many, without a network."""
     strategy = SimpleNamespace(num_replicas_in_sync=replicas or count)
     addresses = tuple(f"machine{number}:4000" for number in range(count))
-    return workers.Team(strategy, addresses, rank)
+    return distribute.Cluster(strategy, addresses, rank)
 
 
 def steps(strategy, *words):
@@ -84,7 +84,7 @@ two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(device, two)
 devices = [each.name for each in tf.config.list_logical_devices("CPU")]
 strategy = tf.distribute.MirroredStrategy(devices)
-team = workers.Team(type("Both", (), {
+team = distribute.Cluster(type("Both", (), {
     "num_replicas_in_sync": 4,
     "run": strategy.run,
     "experimental_local_results": strategy.experimental_local_results,
@@ -107,37 +107,41 @@ def test_the_other_steps_are_shared_too():
         assert farthest(two[:, :2], one[:, :2]) < 1e-3
 
 
+def firsts(numbers, *words):
+    """The pictures of all batches."""
+    return [batch[0] for batch in training.make_batches(numbers, None, *words)]
+
+
 def test_each_worker_has_its_own_pictures_and_its_rows_of_each_batch():
     """In the first epoch, the batches are those of one machine."""
     count = SMALL.pictures
-    own = [team(rank).own_numbers(SMALL) for rank in range(2)]
+    own = [team(rank).own_numbers(SMALL, data.shuffled) for rank in range(2)]
     assert sorted(np.concatenate(own)) == list(range(count))
 
     numbers = np.arange(count).reshape(-1, 1)
-    whole = list(workers.ALONE.deal((numbers, None), SMALL, 0))
+    whole = firsts(numbers, SMALL)
     halves = []
     for rank in range(2):
-        album = numbers[own[rank]], None
-        halves.append(list(team(rank).deal(album, SMALL, 0)))
+        halves.append(firsts(numbers[own[rank]], SMALL, 0, team(rank)))
     assert len(whole) == len(halves[0]) == len(halves[1]) == SMALL.total_steps
     for batch, *parts in zip(whole[:32], *halves, strict=False):
         assert np.array_equal(batch, np.concatenate(parts))
     for parts in halves:  # later epochs: the same pictures, in another order
         first, second = (np.concatenate(parts[at : at + 32]) for at in (0, 32))
         assert not np.array_equal(first, second)
-    left = list(team(1).deal((numbers[own[1]], None), SMALL, 40))
+    left = firsts(numbers[own[1]], SMALL, 40, team(1))
     assert all(map(np.array_equal, left, halves[1][40:]))
 
 
 def test_one_device_may_have_batches_of_one():
     single = dataclasses.replace(SMALL, batch_size=1, epochs=1, pictures=3)
     numbers = np.arange(3).reshape(-1, 1)
-    batches = list(workers.ALONE.deal((numbers, None), single, 0))
+    batches = firsts(numbers, single)
     assert sorted(int(batch[0, 0]) for batch in batches) == [0, 1, 2]
 
 
 def test_a_worker_loads_no_more_than_its_share():
-    numbers = team(1).own_numbers(SMALL)
+    numbers = team(1).own_numbers(SMALL, data.shuffled)
     asked = dataclasses.replace(SMALL, project="asked", classes=10)
     pictures, labels = projects.load_album(asked, numbers=numbers)
     whole, known = projects.load_album(asked)
@@ -147,9 +151,8 @@ def test_a_worker_loads_no_more_than_its_share():
 
 
 def test_only_the_chief_writes(tmp_path):
-    helper = workers.Team(workers.ALONE.strategy, rank=1)
-    words = SMALL, tmp_path / "run", None, ("csv",), None, "tell", helper
-    run = training.take_part(*words)
+    helper = distribute.Cluster(distribute.SINGLE.strategy, rank=1)
+    run = training.take_part(training.Start(SMALL, tmp_path / "run"), helper)
     assert run.finished and not run.chief
     assert list(tmp_path.iterdir()) == []
 
@@ -224,7 +227,7 @@ def test_ctrl_c_at_one_worker_stops_all_and_the_chief_saves(tmp_path):
 
 
 def test_too_little_memory_is_said_in_a_sentence(monkeypatch, tmp_path):
-    def take_part(*game):
+    def take_part(*_):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
 
     monkeypatch.setattr(training, "take_part", take_part)
@@ -267,14 +270,14 @@ def test_an_address_that_is_taken_is_named(tmp_path):
 def test_a_wrong_tf_config_is_named(text, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(ValueError, match="TF_CONFIG is "):
-        workers.form_team("workers")
+        distribute.form_cluster("workers")
 
 
 def test_a_chief_comes_first():
     cluster = {"worker": ["b:2", "c:3"], "chief": ["a:1"]}
     for kind, index, rank in (("chief", 0, 0), ("worker", 0, 1), ("worker", 1, 2)):
         text = json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})
-        assert workers.read_config(text) == (("a:1", "b:2", "c:3"), rank)
+        assert distribute.read_config(text) == (("a:1", "b:2", "c:3"), rank)
 
 
 def test_what_a_team_cannot_do_is_refused(monkeypatch, tmp_path):
@@ -285,9 +288,9 @@ def test_what_a_team_cannot_do_is_refused(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match="on_trouble is 'back'"):
         team(0).check(SMALL, "back")
     tf.zeros(1)  # TensorFlow is at work
-    monkeypatch.setenv("TF_CONFIG", workers.EXAMPLE)
+    monkeypatch.setenv("TF_CONFIG", distribute.EXAMPLE)
     with pytest.raises(ValueError, match="before TensorFlow calculates anything"):
-        workers.form_team("workers")
+        distribute.form_cluster("workers")
     assert not (tmp_path / "run").exists()
 
 
@@ -309,7 +312,7 @@ def test_the_slurm_script_tells_each_worker_who_it_is(tmp_path):
     subprocess.run(["bash", script], cwd=tmp_path, env=env, check=True)
     notes = (tmp_path / "notes.txt").read_text().splitlines()
     everybody = "node1:4000", "node2:4000", "node3:4000"
-    assert [workers.read_config(note) for note in notes] == [
+    assert [distribute.read_config(note) for note in notes] == [
         (everybody, rank) for rank in range(3)
     ]
     _, *words = (tmp_path / "words.txt").read_text().splitlines()[0].split()[1:]

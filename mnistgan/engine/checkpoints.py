@@ -144,3 +144,15 @@ def held(run: Path) -> Iterator[None]:
     finally:
         owner.unlink(missing_ok=True)
         lock.release()
+
+
+def are_kept(models: list[Path], checkpoint: Path) -> bool:
+    """Whether model files are there, undamaged, and not older than a checkpoint."""
+    try:
+        known = files.read_ledger(checkpoint.parent.parent)
+        for path in models:
+            files.check(path)
+        since = (checkpoint / "settings.json").stat().st_mtime
+        return all(x.name in known and x.stat().st_mtime >= since for x in models)
+    except (OSError, ValueError):
+        return False

@@ -6,7 +6,7 @@
 import tensorflow as tf
 from tensorflow import keras
 
-from mnistgan.engine.replicas import own_rows
+from mnistgan.engine.distribute import own_rows
 from mnistgan.engine.valid import number
 
 SPREAD_OF_BYTES = ((256**2 - 1) / 12) ** 0.5  # standard deviation of 0..255, all alike

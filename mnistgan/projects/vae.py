@@ -11,7 +11,7 @@ from tensorflow import keras
 from tensorflow.keras import layers
 
 from mnistgan.data import prepare_image, to_float
-from mnistgan.engine.replicas import shared_normal
+from mnistgan.engine.distribute import shared_normal
 from mnistgan.engine.valid import checked, pictures, whole
 from mnistgan.models import build_features
 

@@ -15,10 +15,10 @@ from PIL import Image
 from mnistgan import latent, plots
 from mnistgan.data import to_uint8
 from mnistgan.models import told
-from mnistgan.runs import finished_project
 from mnistgan.sampling import (
     PRETRAINED,
     classes,
+    finished_project,
     load_generator,
     make_noise,
     noise_dim,

@@ -27,7 +27,7 @@ from matplotlib import pyplot as plt  # noqa: E402
 from tensorflow import keras  # noqa: E402
 from tensorflow.keras import layers  # noqa: E402
 
-from mnistgan import data, evaluation, plots, sampling, training, workers  # noqa: E402
+from mnistgan import data, evaluation, plots, sampling, training  # noqa: E402
 from mnistgan.engine import files  # noqa: E402
 from mnistgan.settings import PRESETS, choose_settings, runs_folder  # noqa: E402
 
@@ -51,8 +51,8 @@ def ours(preset):
         settings = choose_settings(preset, seed=seed)
         state = training.new_state(settings)
         step = training.make_whole_step(settings, state)
-        album = data.prepare_all(digits), None
-        deck = workers.ALONE.deal(album, settings, 0)
+        album = data.prepare_all(digits)
+        deck = (images for (images,) in training.make_batches(album, None, settings))
 
         def draw(count):
             noise = sampling.make_noise(state.averaged, count, seed=1)

@@ -64,14 +64,15 @@ def measure(options):
     from mnistgan.engine import machine
 
     tf = machine.load_tensorflow()
-    from mnistgan import projects, training, workers
+    from mnistgan import data, projects, training
+    from mnistgan.engine import distribute
     from mnistgan.settings import choose_settings
 
     if options.strategy == "mirrored":
         (device,) = tf.config.list_physical_devices("CPU")
         two = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(device, two)
-    team = workers.form_team(options.strategy)
+    team = distribute.form_cluster(options.strategy)
     if options.silent:
         tf.distribute.ReplicaContext.all_reduce = lambda self, how, value: value
     settings = choose_settings(
@@ -88,11 +89,12 @@ def measure(options):
         nudge(state.generator, options.nudge)
     step = training.make_whole_step(settings, state, team)
     team.follow_chief(training.changed_by(state))
-    album = projects.load_album(settings, numbers=team.own_numbers(settings))
+    numbers = team.own_numbers(settings, data.shuffled)
+    album = projects.load_album(settings, numbers=numbers)
     found, spent = [], []
-    for batch in team.deal(album, settings, 0):
+    for batch in training.make_batches(*album, settings, 0, team):
         start = time.perf_counter()
-        found.append(step(*batch if settings.classes else (batch,)).numpy().tolist())
+        found.append(step(*batch).numpy().tolist())
         spent.append(1000 * (time.perf_counter() - start))
     return {"steps": found, "ms": statistics.median(spent[1:] or spent)}
 

@@ -1,7 +1,7 @@
 """Sharing a batch: several devices, or several machines, teach the same two robots.
 
 Each replica, a device that takes part, looks at its own rows of every batch. What they
-learn is added up before anybody changes (synchronous data parallelism, with
+learn is added up before any_stop changes (synchronous data parallelism, with
 `tf.distribute`). So all replicas stay equal, and learn what one alone would learn.
 """
 
@@ -14,13 +14,12 @@ import socket
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from mnistgan import data
-from mnistgan.runs import STRATEGIES
-from mnistgan.settings import Settings
+from mnistgan.engine.runs import STRATEGIES
 
 SECONDS_TO_ANSWER = 2
 BROKEN = (  # what TensorFlow raises when a message to another worker gets no answer
@@ -36,8 +35,44 @@ EXAMPLE = (
 )
 
 
+def own_rows(draw: Callable[[int], tf.Tensor], rows: int) -> tf.Tensor:
+    """Draws at random for a batch that is shared, and keeps this replica's rows.
+
+    So the replicas draw together exactly what one of them would draw alone.
+
+    Args:
+        draw: From a number of rows to a tensor with so many; the same on all replicas.
+        rows: How many this replica has.
+
+    Returns:
+        `rows` rows.
+    """
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return draw(rows)
+    everybody = draw(context.num_replicas_in_sync * rows)
+    first = context.replica_id_in_sync_group * rows
+    return everybody[first : first + rows]
+
+
+def shared_normal(shape: tuple[int, ...], seed) -> tf.Tensor:
+    """Draws numbers from a normal distribution, with mean 0 and deviation 1.
+
+    Args:
+        shape: Of what is drawn; its first number is the batch, or this replica's share.
+        seed: Two whole numbers. The same ones give the same numbers.
+
+    Returns:
+        `tf.random.stateless_normal(shape, seed)`, float32; where replicas share a
+        batch, this one's rows of what one alone would draw.
+    """
+    return own_rows(
+        lambda rows: tf.random.stateless_normal((rows, *shape[1:]), seed), shape[0]
+    )
+
+
 @dataclasses.dataclass(frozen=True)
-class Team:
+class Cluster:
     """Who shares the work, and which of them this process is.
 
     Attributes:
@@ -61,12 +96,12 @@ class Team:
         """How many devices share a batch."""
         return self.strategy.num_replicas_in_sync
 
-    def rows(self, settings: Settings) -> int:
+    def rows(self, settings: Any) -> int:
         """How many pictures of each batch a replica has."""
         return settings.batch_size // self.replicas
 
-    def check(self, settings: Settings, on_trouble: str) -> None:
-        """Refuses what a team cannot do, with ValueError, and says how it shares."""
+    def check(self, settings: Any, on_trouble: str) -> None:
+        """Refuses what a cluster cannot do, with ValueError, and says how it shares."""
         if self.replicas == 1:
             return
         rows, names = self.rows(settings), ("generator", "discriminator")
@@ -88,54 +123,61 @@ class Team:
             flush=True,
         )
 
-    def own_numbers(self, settings: Settings) -> np.ndarray | None:
+    def own_numbers(
+        self, settings: Any, shuffled: Callable[[int, int], np.ndarray]
+    ) -> np.ndarray | None:
         """Says which pictures this process needs; None for all of them.
 
         In the first epoch, the processes have together the very batches that one alone
         would have. From then on, each shuffles its own pictures.
+
+        Args:
+            settings: Of the run.
+            shuffled: From a count and a seed to the order in which so many pictures
+                come; see `mnistgan.data.shuffled`.
         """
         if len(self.addresses) == 1:
             return None
         rows = shuffled(settings.pictures, seed_of(settings, 0))
-        dealt = settings.steps_per_epoch * settings.batch_size
-        batches = rows[:dealt].reshape(
-            settings.steps_per_epoch, len(self.addresses), -1
-        )
-        rest = rows[dealt:][self.rank :: len(self.addresses)]
+        used = settings.steps_per_epoch * settings.batch_size
+        batches = rows[:used].reshape(settings.steps_per_epoch, len(self.addresses), -1)
+        rest = rows[used:][self.rank :: len(self.addresses)]
         own = np.concatenate([batches[:, self.rank].ravel(), rest])
         numbers = np.empty_like(own)  # placed so that shuffling brings this order back
         numbers[shuffled(len(own), seed_of(settings, 0))] = own
         return numbers
 
-    def deal(self, album, settings: Settings, step: int) -> Iterator:
-        """Deals out the batches that are left after `step` steps, to the very end.
+    def batches(
+        self, make: Callable[[int, int], tf.data.Dataset], settings: Any, step: int
+    ) -> Iterator[tuple]:
+        """Yields the batches that are left after `step` steps, to the very end.
 
         Each epoch is shuffled with a seed of its own, so the order does not depend on
         where a run was interrupted.
 
         Args:
-            album: Pictures, and their labels or None: those of `own_numbers`.
+            make: From the size of a batch and a seed to an epoch of batches of the
+                pictures of `own_numbers`; see `mnistgan.data.make_dataset`.
             settings: Of the run.
             step: Steps taken so far.
 
         Yields:
-            For each step pictures, or a pair with their labels; this process's share.
+            For each step this process's share: pictures, and their labels if any.
         """
         first, skipped = divmod(step, settings.steps_per_epoch)
         here = self.replicas // len(self.addresses)
         for epoch in range(first, settings.epochs):
-            seed = seed_of(settings, epoch)
-            deck = data.make_dataset(album[0], self.rows(settings), seed, album[1])
-            deck = deck.take(here * settings.steps_per_epoch).skip(here * skipped)
+            dataset = make(self.rows(settings), seed_of(settings, epoch))
+            dataset = dataset.take(here * settings.steps_per_epoch).skip(here * skipped)
             skipped = 0
-            if here == 1:
-                yield from deck
-            else:  # hands a part to each device; between machines it takes 10 s
-                yield from self.strategy.distribute_datasets_from_function(
-                    lambda _, deck=deck: deck
+            if here > 1:  # hands a part to each device; between machines it takes 10 s
+                dataset = self.strategy.distribute_datasets_from_function(
+                    lambda _, dataset=dataset: dataset
                 )
+            for batch in dataset:
+                yield batch if isinstance(batch, tuple) else (batch,)
 
-    def listen(self, rank: int, values: list[tf.Tensor]) -> list[tf.Tensor]:
+    def broadcast(self, rank: int, values: list[tf.Tensor]) -> list[tf.Tensor]:
         """Gives every process the values that one of them, `rank`, has."""
         speaker = rank * (self.replicas // len(self.addresses))
 
@@ -157,18 +199,18 @@ class Team:
         """Gives every process the chief's values, such as those of a checkpoint."""
         if len(self.addresses) == 1:
             return
-        news = self.listen(0, [variable.read_value() for variable in variables])
+        news = self.broadcast(0, [variable.read_value() for variable in variables])
         for variable, new in zip(variables, news, strict=True):
             variable.assign(new)
 
-    def agree(self, settings: Settings) -> None:
+    def check_settings(self, settings: Any) -> None:
         """Refuses processes whose settings are not the chief's, with ValueError."""
         if len(self.addresses) == 1:
             return
         names = [field.name for field in dataclasses.fields(settings)[1:]]
         own = [zlib.crc32(repr(getattr(settings, n)).encode()) for n in names]
         own = tf.constant(own, tf.int64)
-        heard = [self.listen(n, [own])[0] for n in range(len(self.addresses))]
+        heard = [self.broadcast(n, [own])[0] for n in range(len(self.addresses))]
         for rank, other in enumerate(heard):
             differ = [
                 n for n, x, y in zip(names, heard[0], other, strict=True) if x != y
@@ -180,7 +222,7 @@ class Team:
                     "command"
                 )
 
-    def anybody(self, asked: bool) -> bool:
+    def any_stop(self, asked: bool) -> bool:
         """Whether any process was asked to stop: then all of them stop together."""
         if len(self.addresses) == 1:
             return asked
@@ -226,18 +268,12 @@ class Team:
             ) from error
 
 
-ALONE = Team(tf.distribute.get_strategy())
+SINGLE = Cluster(tf.distribute.get_strategy())
 
 
-def seed_of(settings: Settings, epoch: int) -> int:
+def seed_of(settings: Any, epoch: int) -> int:
     """The seed that shuffles the pictures of an epoch."""
     return (settings.seed * 10_000 + epoch) % 2**31
-
-
-def shuffled(count: int, seed: int) -> np.ndarray:
-    """The numbers from 0 to `count` - 1, in the order in which pictures are dealt."""
-    (order,) = data.make_dataset(np.arange(count), count, seed)
-    return order.numpy()
 
 
 def answers(address: str) -> bool:
@@ -280,7 +316,7 @@ def read_config(text: str) -> tuple[tuple[str, ...], int]:
     return tuple(everybody), rank
 
 
-def form_team(strategy: str = "one") -> Team:
+def form_cluster(strategy: str = "one") -> Cluster:
     """Finds out who shares the work.
 
     Args:
@@ -288,7 +324,7 @@ def form_team(strategy: str = "one") -> Team:
             `"workers"`, several processes or machines, as `TF_CONFIG` says.
 
     Returns:
-        The team. With `"workers"`, this waits until all of them are there.
+        The cluster. With `"workers"`, this waits until all of them are there.
 
     Raises:
         ValueError: There is no such strategy, `TF_CONFIG` is wrong, or TensorFlow has
@@ -299,11 +335,11 @@ def form_team(strategy: str = "one") -> Team:
             f"strategy is {strategy!r}; choose from {', '.join(STRATEGIES)}"
         )
     if strategy == "one":
-        return ALONE
+        return SINGLE
     if strategy == "mirrored":
         devices = tf.config.list_logical_devices("GPU")
         devices = devices or tf.config.list_logical_devices("CPU")
-        return Team(tf.distribute.MirroredStrategy([each.name for each in devices]))
+        return Cluster(tf.distribute.MirroredStrategy([each.name for each in devices]))
     addresses, rank = read_config(os.environ.get("TF_CONFIG", ""))
     print(f"Worker {rank} of {len(addresses)}: waiting for the others.", flush=True)
     try:
@@ -318,4 +354,4 @@ def form_team(strategy: str = "one") -> Team:
             "workers must come together before TensorFlow calculates anything: start "
             f"them as programs of their own ({error})"
         ) from error
-    return Team(workers, addresses, rank)
+    return Cluster(workers, addresses, rank)

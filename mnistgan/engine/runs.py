@@ -9,17 +9,18 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mnistgan.engine import files
 from mnistgan.engine.valid import checked
 from mnistgan.engine.valid import path as valid_path
-from mnistgan.settings import Settings
 
-COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake")
 ON_TROUBLE = ("tell", "stop", "back")
 STRATEGIES = ("one", "mirrored", "workers")
+COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake")
+SCORES = ("step", "minutes", "confident", "frechet", "coverage", "classes")
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,12 @@ class Run:
         return self.step >= self.total_steps
 
 
-class Trouble(RuntimeError):
+class TrainingDiverged(RuntimeError):
     """Training cannot go on like this: the losses explode, or the robots collapse."""
 
 
-def write_settings(folder: Path, settings: Settings) -> None:
-    """Writes the settings of a run as `settings.json`."""
+def write_settings(folder: Path, settings: Any) -> None:
+    """Writes the settings of a run, a dataclass, as `settings.json`."""
     with files.whole(folder / "settings.json", noted=True) as aside:
         aside.write_text(json.dumps(dataclasses.asdict(settings), indent=2) + "\n")
 
@@ -67,7 +68,7 @@ def digest_of(pictures: np.ndarray | None) -> str:
 
 def claim_folder(
     folder: Path,
-    settings: Settings,
+    settings: Any,
     last: Path | None,
     pictures: np.ndarray | None = None,
 ) -> None:
@@ -75,7 +76,7 @@ def claim_folder(
 
     Args:
         folder: The run's folder.
-        settings: What is wanted.
+        settings: What is wanted, a dataclass.
         last: The old run's newest checkpoint; None for a new run.
         pictures: Your own; None for those of the project.
 
@@ -112,17 +113,6 @@ def claim_folder(
             "folder, or put this run aside and begin a new one: "
             "train(..., afresh=True)"
         )
-
-
-def finished_project(folder: Path) -> str | None:
-    """The project of the run in a folder, if it was trained to its end; else None."""
-    try:
-        files.check(folder / "settings.json")
-        settings = Settings(**json.loads((folder / "settings.json").read_text()))
-        done = read_diary(folder)[-1]["step"] == settings.total_steps
-        return settings.project if done else None
-    except (OSError, ValueError, TypeError, LookupError):
-        return None  # no run, or one whose notes cannot be read
 
 
 def set_aside(folder: Path) -> None:
@@ -186,3 +176,24 @@ def read_diary(folder: str | os.PathLike) -> list[dict]:
 def write_diary(folder: Path, diary: list[dict]) -> None:
     """Writes the whole diary as `diary.csv`."""
     write_table(folder / "diary.csv", COLUMNS, diary)
+
+
+@checked(folder=valid_path)
+def read_scores(folder: str | os.PathLike) -> list[dict[str, float]]:
+    """Reads the scores of a run: rows with the keys `COLUMNS`, oldest first.
+
+    Raises:
+        ValueError: They are damaged. (Training again repairs them.)
+    """
+    return read_table(Path(folder) / "scores.csv", ("step", "classes"))
+
+
+def best_score(rows: list[dict[str, float]]) -> dict[str, float]:
+    """The row with the smallest Fréchet distance: the one that `best.keras` is from."""
+    return min(rows, key=lambda row: row["frechet"])
+
+
+def best_step(folder: Path) -> int | None:
+    """The step of the best score of a run; None where it is not judged."""
+    known = read_scores(folder)
+    return int(best_score(known)["step"]) if known else None

@@ -21,8 +21,8 @@ import tensorflow as tf
 from PIL import Image
 
 from mnistgan.engine import files
-from mnistgan.runs import read_diary
-from mnistgan.scores import read_scores
+from mnistgan.engine.callbacks import Callback, Session
+from mnistgan.engine.runs import read_diary, read_scores
 
 
 class Diary(Protocol):
@@ -144,7 +144,7 @@ def check_names(names: Sequence[str]) -> None:
             )
 
 
-class Diaries:
+class Diaries(Callback):
     """The diaries of one run. One that fails is closed with a warning; the run goes on.
 
     The diary `csv` is always written, by the training itself.
@@ -174,6 +174,14 @@ class Diaries:
         """Copies everything that is new, up to and including `step`."""
         for name, diary in list(self._open.items()):
             self._guard(name, lambda n=name, d=diary: self._copy(n, d, step))
+
+    def on_checkpoint(self, session: Session) -> None:
+        """Copies what the new checkpoint knows, and no more."""
+        self.update(session.run.step)
+
+    def on_end(self, session: Session) -> None:
+        """Copies what is left, such as all of a run that was finished before."""
+        self.update(session.run.step)
 
     def close(self) -> None:
         """Closes all of them."""

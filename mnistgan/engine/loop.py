@@ -1,0 +1,214 @@
+"""The loop around the training step: what happens between the first and the last one.
+
+`mnistgan.training.train` prepares a session, and calls `fit`.
+"""
+
+import dataclasses
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import tensorflow as tf
+from tqdm.auto import tqdm
+
+from mnistgan.engine import checkpoints
+from mnistgan.engine.callbacks import Session
+from mnistgan.engine.runs import (
+    COLUMNS,
+    Run,
+    TrainingDiverged,
+    best_step,
+    read_diary,
+    write_diary,
+    write_settings,
+)
+
+SECONDS_BETWEEN_CHECKPOINTS = 30
+STEPS_BETWEEN_ROWS = 25
+ROLLBACKS = 2  # how often a run may go back
+LARGEST_LOSS = 1e6  # nats; a healthy one stays below a thousand
+EXPLODED = (
+    "the losses have exploded, and nothing can be learned from them any more. The last "
+    "checkpoint is from before. The robots learn too fast: try half the "
+    "--generator-learning-rate and --discriminator-learning-rate, in another folder."
+)
+
+
+@contextmanager
+def ctrl_c_asks() -> Iterator[threading.Event]:
+    """Turns Ctrl-C, or the notebook's stop button, into an event for the loop to read.
+
+    A step is then never cut in half. Outside the main thread, Ctrl-C is left alone.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class Clock:
+    """Seconds of training; it stands still while something else is done."""
+
+    def __init__(self, seconds: float) -> None:
+        """Goes on from so many seconds."""
+        self._began = time.monotonic() - seconds
+
+    @property
+    def seconds(self) -> float:
+        """How long the training has taken so far."""
+        return time.monotonic() - self._began
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Leaves out what happens in the block."""
+        before = time.monotonic()
+        yield
+        self._began += time.monotonic() - before
+
+
+def fit(session: Session, rollback: bool = False) -> Run:
+    """Takes the steps that are left, until the end or Ctrl-C; the heart of `train`.
+
+    Args:
+        session: The run, and what belongs to it.
+        rollback: Where the run diverges, go back to its best checkpoint and go on from
+            there with half the learning rates; at most `ROLLBACKS` times.
+
+    Returns:
+        The run as it is now. All callbacks have heard of the end.
+
+    Raises:
+        TrainingDiverged: It cannot go on like this. The last checkpoint is from before.
+    """
+    run, stopped = session.run, False
+    while not (run.finished or stopped):
+        try:
+            run, stopped = take_steps(session.at(run)), True
+        except TrainingDiverged as error:
+            if not rollback:
+                raise
+            run = go_back(run, session.state, error)
+    if session.cluster.chief:
+        for callback in session.callbacks:
+            callback.on_end(session.at(run))
+    return run
+
+
+def take_steps(session: Session) -> Run:
+    """Takes the steps that are left, and notes, shows and saves what comes of them."""
+    settings, chief = session.settings, session.cluster.chief
+    run, recent, clock = session.run, [], Clock(session.run.seconds)
+    if run.step == 0 and chief:
+        preview(session, run)
+        save(session, run)
+    saved_at = time.monotonic()
+    # Not more often than once a second: a notebook that is run by a program may lose
+    # messages when a cell sends more than a thousand.
+    bar = tqdm(total=run.total_steps, initial=run.step, unit="step", mininterval=1)
+    with bar, ctrl_c_asks() as asked:
+        for batch in session.batches(run.step):
+            recent.append(session.train_step(*batch))
+            run = dataclasses.replace(run, step=run.step + 1, seconds=clock.seconds)
+            bar.update()
+            due = settings.previews_by(run.step) > settings.previews_by(run.step - 1)
+            if due and chief:
+                with clock.stopped():
+                    preview(session, run)
+            epoch_ends = run.step % settings.steps_per_epoch == 0
+            if run.step % settings.steps_per_epoch % STEPS_BETWEEN_ROWS:
+                continue
+            row = summary(run.step, settings.steps_per_epoch, recent)
+            run, recent = dataclasses.replace(run, diary=[*run.diary, row]), []
+            show(bar, row, settings.epochs)
+            waited = time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
+            stop = session.cluster.any_stop(asked.is_set())
+            if (waited or stop or epoch_ends) and chief:
+                saved_at = time.monotonic()
+                run = dataclasses.replace(run, seconds=clock.seconds)
+                save(session, run)
+            if stop:
+                break
+    return dataclasses.replace(run, seconds=float(session.state.seconds))
+
+
+def preview(session: Session, run: Run) -> None:
+    """Lets the callbacks show what the artist draws by now."""
+    for callback in session.callbacks:
+        callback.on_preview(session.at(run))
+
+
+def show(bar: tqdm, row: dict[str, float], epochs: int) -> None:
+    """Shows the newest row of the diary beside the bar."""
+    bar.set_description(f"Epoch {row['epoch']} of {epochs}", False)
+    bar.set_postfix({name: f"{row[name]:.2f}" for name in COLUMNS[2:]}, refresh=False)
+
+
+def save(session: Session, run: Run) -> None:
+    """Saves everything that is needed to go on from this step.
+
+    Raises:
+        TrainingDiverged: Something is no number any more. It must not take the place
+            of what still was.
+    """
+    state = session.state
+    adams = state.generator_optimizer, state.discriminator_optimizer
+    changed = [*state.variables, *(v.value for adam in adams for v in adam.variables)]
+    for value in changed:
+        if value.dtype.is_floating and not np.isfinite(value.numpy()).all():
+            raise TrainingDiverged(f"Step {run.step}: {EXPLODED}")
+    write_settings(run.folder, session.settings)
+    write_diary(run.folder, run.diary)
+    state.step.assign(run.step)
+    state.seconds.assign(run.seconds)
+    checkpoints.save(run.folder, state, best_step(run.folder))
+    for callback in session.callbacks:
+        callback.on_checkpoint(session.at(run))
+
+
+def go_back(run: Run, state: tf.train.Checkpoint, error: TrainingDiverged) -> Run:
+    """Takes a run back to its best checkpoint, and halves the learning rates.
+
+    Without a judge, the best one is the newest. A third time, the error is raised.
+    """
+    rollbacks = int(state.rescues) + 1
+    if rollbacks > ROLLBACKS:
+        raise error
+    best = best_step(run.folder)
+    healthy = checkpoints.newest(run.folder, best)
+    if healthy is None:
+        raise error
+    checkpoints.restore(healthy, run.folder, state)
+    checkpoints.forget_after(run.folder, int(state.step))
+    state.rescues.assign(rollbacks)
+    checkpoints.save(run.folder, state, best)
+    tqdm.write(
+        f"{error} Back to step {int(state.step)}, from where both learning rates "
+        "are halved."
+    )
+    return dataclasses.replace(
+        run,
+        step=int(state.step),
+        diary=read_diary(run.folder),
+        seconds=float(state.seconds),
+    )
+
+
+def summary(step: int, per_epoch: int, results: list[tf.Tensor]) -> dict[str, float]:
+    """Makes one row of the diary from what the steps since the last row returned.
+
+    Raises:
+        TrainingDiverged: The losses exploded.
+    """
+    means = tf.reduce_mean(tf.stack(results), axis=0).numpy()
+    means = [round(float(mean), 5) for mean in means]
+    if not all(abs(mean) < LARGEST_LOSS for mean in means):  # or no number
+        raise TrainingDiverged(f"Step {step}: {EXPLODED}")
+    return dict(zip(COLUMNS, [step, -(-step // per_epoch), *means], strict=True))
