@@ -348,15 +348,14 @@ def take_part(start: "Start", cluster: Cluster) -> Run:
     place = int(state.step), settings.total_steps
     run = Run(folder, *place, diary, float(state.seconds), cluster.chief)
 
-    images = labels = None
+    album: projects.Album | None = None
     if not run.finished:
         own = cluster.own_numbers(settings, data.shuffled)
-        images, labels = projects.load_album(
-            settings, start.data_dir, start.pictures, own
-        )
+        album = projects.load_album(settings, start.data_dir, start.pictures, own)
 
     def batches(taken: int) -> Iterator[tuple]:
-        return make_batches(images, labels, settings, taken, cluster)
+        assert album, "a finished run takes no steps"
+        return make_batches(*album, settings, taken, cluster)
 
     kept = start.diary if cluster.chief else ()
     with closing(Diaries(kept, folder, dataclasses.asdict(settings))) as diaries:

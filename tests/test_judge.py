@@ -63,7 +63,8 @@ def test_the_same_picture_again_and_again_shows(real_judge, train_set):
 def test_noise_scores_badly(real_judge):
     noise = np.random.default_rng(0).integers(0, 256, (500, 64, 64, 1), np.uint8)
     found = evaluation.score(real_judge, noise)
-    assert found.coverage < 0.05 and found.precision < 0.05
+    assert found.coverage < 0.05  # precision may be anything: one ball may hold all
+    assert found.frechet > 50  # real digits: 2, drawings: 5
 
 
 def test_copies_are_noticed(train_set):
@@ -83,7 +84,7 @@ def test_the_pretrained_robot_is_as_good_as_its_card_says(real_judge):
     assert found.confident == pytest.approx(told["confident"], abs=0.03)
     assert found.precision == pytest.approx(told["precision"], abs=0.04)
     assert found.coverage > told["coverage"] - 0.04  # fewer pictures, wider balls
-    assert found.frechet < 3 * told["frechet"]  # fewer pictures: farther by chance
+    assert found.frechet < 5 * told["frechet"]  # fewer pictures: farther by chance
     rows = json.loads((folder / "digits.json").read_text())["rows"]
     table = evaluation.table(
         {name: evaluation.Score(**row) for name, row in rows.items()}

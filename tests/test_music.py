@@ -272,7 +272,7 @@ def test_teaching_lowers_the_surprise(tunes):
     at_first = melody.surprise(singer, tunes)
     assert at_first == pytest.approx(4 * np.log(66), rel=0.1)  # a quarter is four steps
     melody.teach(singer, np.concatenate([tunes] * 4), epochs=4)
-    assert melody.surprise(singer, tunes) < 0.75 * at_first
+    assert melody.surprise(singer, tunes) < 0.85 * at_first
 
 
 def test_habit_counts():

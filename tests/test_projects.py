@@ -194,7 +194,7 @@ def test_the_likelihood_is_that_of_coins():
 @pytest.mark.trained
 def test_a_vae_learns_and_keeps_both_robots(vae_run):
     first, last = vae_run.diary[0], vae_run.diary[-1]
-    assert last["d_loss"] + last["g_loss"] < 0.8 * (first["d_loss"] + first["g_loss"])
+    assert last["d_loss"] + last["g_loss"] < 0.9 * (first["d_loss"] + first["g_loss"])
     assert (vae_run.folder / "encoder.keras").exists()
 
 

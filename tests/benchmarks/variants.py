@@ -57,7 +57,7 @@ def write_startup(folder):
     """Writes what an IPython kernel runs before the first cell."""
     startup = folder / "profile_default" / "startup"
     startup.mkdir(parents=True, exist_ok=True)
-    (startup / "margins.py").write_text(
+    (startup / "start.py").write_text(
         f"import sys\nsys.path.append({str(ROOT / 'tests')!r})\n"
         "import margins\nmargins.start_notebook(get_ipython())\n"
     )
@@ -77,7 +77,7 @@ def run(name, changes, part):
         "MNISTGAN_PRESET": "quick",
         "MNISTGAN_RUNS": str(folder / "runs"),
     }
-    command = [sys.executable, "-m", "pytest", "-q", *PARTS[part]]
+    command = [sys.executable, "-m", "pytest", "-q", "--durations=50", *PARTS[part]]
     began = time.monotonic()
     with open(folder / f"{part}.txt", "w") as log:
         env = os.environ | changes | own
