@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +20,14 @@ from mnistgan.engine.distribute import SINGLE, Cluster, form_cluster, shared_nor
 from mnistgan.engine.loggers import Diaries, check_names
 from mnistgan.engine.model_io import save_model
 from mnistgan.engine.optimizers import Adam
-from mnistgan.engine.runs import ON_TROUBLE, Run, claim_folder, read_diary, set_aside
+from mnistgan.engine.runs import (
+    ON_TROUBLE,
+    STRATEGIES,
+    Run,
+    claim_folder,
+    read_diary,
+    set_aside,
+)
 from mnistgan.evaluation import load_judge
 from mnistgan.models import (
     build_discriminator,
@@ -296,10 +303,10 @@ def train(
     settings = settings or choose_settings()
     folder = Path(folder) if folder else runs_folder() / settings.project
     check_names(diary)
-    if on_trouble not in ON_TROUBLE:
-        raise ValueError(
-            f"on_trouble is {on_trouble!r}; choose from {', '.join(ON_TROUBLE)}"
-        )
+    known = {"on_trouble": (on_trouble, ON_TROUBLE), "strategy": (strategy, STRATEGIES)}
+    for name, (value, choices) in known.items():
+        if value not in choices:
+            raise ValueError(f"{name} is {value!r}; choose from {', '.join(choices)}")
     if pictures is None:
         projects.check_fits(settings)
     else:
@@ -348,20 +355,20 @@ def take_part(start: "Start", cluster: Cluster) -> Run:
     place = int(state.step), settings.total_steps
     run = Run(folder, *place, diary, float(state.seconds), cluster.chief)
 
-    album: projects.Album | None = None
-    if not run.finished:
-        own = cluster.own_numbers(settings, data.shuffled)
-        album = projects.load_album(settings, start.data_dir, start.pictures, own)
-
-    def batches(taken: int) -> Iterator[tuple]:
-        assert album, "a finished run takes no steps"
-        return make_batches(*album, settings, taken, cluster)
-
+    batches = (lambda _: iter(())) if run.finished else load_batches(start, cluster)
     kept = start.diary if cluster.chief else ()
     with closing(Diaries(kept, folder, dataclasses.asdict(settings))) as diaries:
         besides = Preview(), Evaluate(judge, start.on_trouble), diaries, KeepResults()
         session = Session(run, settings, batches, step, state, cluster, besides)
         return loop.fit(session, rollback=start.on_trouble == "back")
+
+
+def load_batches(start: Start, cluster: Cluster) -> Callable[[int], Iterator[tuple]]:
+    """Loads the pictures of a run; see `mnistgan.engine.callbacks.Session.batches`."""
+    settings = start.settings
+    own = cluster.own_numbers(settings, data.shuffled)
+    album = projects.load_album(settings, start.data_dir, start.pictures, own)
+    return lambda step: make_batches(*album, settings, step, cluster)
 
 
 class Preview(Callback):

@@ -19,8 +19,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from mnistgan.engine.runs import STRATEGIES
-
 SECONDS_TO_ANSWER = 2
 BROKEN = (  # what TensorFlow raises when a message to another worker gets no answer
     tf.errors.UnavailableError,
@@ -327,13 +325,9 @@ def form_cluster(strategy: str = "one") -> Cluster:
         The cluster. With `"workers"`, this waits until all of them are there.
 
     Raises:
-        ValueError: There is no such strategy, `TF_CONFIG` is wrong, or TensorFlow has
-            calculated something already, after which it cannot join others.
+        ValueError: `TF_CONFIG` is wrong, or TensorFlow has calculated something
+            already, after which it cannot join others.
     """
-    if strategy not in STRATEGIES:
-        raise ValueError(
-            f"strategy is {strategy!r}; choose from {', '.join(STRATEGIES)}"
-        )
     if strategy == "one":
         return SINGLE
     if strategy == "mirrored":
