@@ -303,10 +303,14 @@ def train(
     settings = settings or choose_settings()
     folder = Path(folder) if folder else runs_folder() / settings.project
     check_names(diary)
-    known = {"on_trouble": (on_trouble, ON_TROUBLE), "strategy": (strategy, STRATEGIES)}
-    for name, (value, choices) in known.items():
-        if value not in choices:
-            raise ValueError(f"{name} is {value!r}; choose from {', '.join(choices)}")
+    if on_trouble not in ON_TROUBLE:
+        raise ValueError(
+            f"on_trouble is {on_trouble!r}; choose from {', '.join(ON_TROUBLE)}"
+        )
+    if strategy not in STRATEGIES:
+        raise ValueError(
+            f"strategy is {strategy!r}; choose from {', '.join(STRATEGIES)}"
+        )
     if pictures is None:
         projects.check_fits(settings)
     else:
