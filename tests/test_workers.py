@@ -78,7 +78,7 @@ def test_several_gpus_leave_xla_alone():
 def test_a_worker_with_two_devices_hears_the_chief():
     program = """
 import tensorflow as tf
-from mnistgan import workers
+from mnistgan.engine import distribute
 (device,) = tf.config.list_physical_devices("CPU")
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(device, two)
