@@ -247,9 +247,8 @@ def make_whole_step(
         average_step(state.generator_optimizer.iterations.value)
         return cluster.strategy.experimental_local_results(found)[0]
 
-    compiled = (
-        settings.jit_compile and cluster.replicas == 1
-    )  # XLA knows one device only
+    alone = cluster.replicas == 1  # XLA knows one device only
+    compiled = settings.jit_compile and alone
     return tf.function(whole_step, jit_compile=compiled or None)
 
 
