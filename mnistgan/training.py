@@ -18,7 +18,7 @@ from mnistgan.engine import checkpoints, loop
 from mnistgan.engine.callbacks import Callback, Session
 from mnistgan.engine.distribute import SINGLE, Cluster, form_cluster, shared_normal
 from mnistgan.engine.loggers import Diaries, check_names
-from mnistgan.engine.model_io import save_model
+from mnistgan.engine.model_io import plain, save_model
 from mnistgan.engine.optimizers import Adam
 from mnistgan.engine.runs import (
     ON_TROUBLE,
@@ -390,14 +390,15 @@ class KeepResults(Callback):
     def on_end(self, session: Session) -> None:
         """Robots that are there stay as they are: their knobs may have names."""
         folder, state = session.run.folder, session.state
-        made = state.averaged, state.discriminator
+        generator = plain(state.averaged)  # drawn with and saved: the same
+        made = generator, state.discriminator
         names = "generator.keras", f"{state.discriminator.name}.keras"
         robots = [folder / name for name in names]
         saved = folder / "checkpoints" / f"step_{session.run.step:08}"
         if not checkpoints.are_kept(robots, saved):
             for robot, path in zip(made, robots, strict=True):
                 save_model(robot, path)
-        plots.save_grid(draw(state.averaged, state.fixed_noise), folder / "grid.png")
+        plots.save_grid(draw(generator, state.fixed_noise), folder / "grid.png")
         plots.save_figure(plots.plot_losses(session.run.diary), folder / "losses.png")
         grids = sorted((folder / "previews").glob("step_*.png"))
         if frames := plots.read_frames(grids):

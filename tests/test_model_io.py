@@ -2,9 +2,12 @@
 
 import io
 import json
+import subprocess
+import sys
 import zipfile
 
 import h5py
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow import keras
@@ -14,7 +17,7 @@ from mnistgan.evaluation import build_judge
 from mnistgan.models import build_discriminator, build_generator
 from mnistgan.projects.attribute_classifier import build_witness
 from mnistgan.projects.vae import build_encoder
-from mnistgan.sampling import PRETRAINED, load_generator
+from mnistgan.sampling import PRETRAINED, load_generator, make_noise
 
 
 def rewritten(path, change):
@@ -122,14 +125,83 @@ def test_weights_of_another_model_are_refused(model, tmp_path):
         model_io.load_model(tmp_path / "mixed.keras")
 
 
-def test_a_packed_model_draws_the_same_and_suits_older_keras(model, tmp_path):
-    model_io.pack(model, tmp_path / "packed.keras")
-    noise = tf.random.stateless_normal((2, 8), (0, 0))
-    one, two = load_generator(model), load_generator(tmp_path / "packed.keras")
-    assert tf.reduce_all(one(noise) == two(noise))
-    with zipfile.ZipFile(PRETRAINED) as archive:
-        description = archive.read("config.json").decode()
-    assert not [name for name in model_io.UNUSED if f'"{name}"' in description]
+OPEN = """
+import json, sys
+import keras, numpy as np
+model = keras.models.load_model(sys.argv[1])  # in Keras' safe mode
+noise = np.load(sys.argv[2])
+np.save(sys.argv[3], np.asarray(model(noise, training=False)))
+print([name for name in sys.modules if name.startswith("mnistgan")])
+"""
+
+
+def test_a_saved_robot_opens_and_draws_without_the_course(tmp_path):
+    generator = load_generator(PRETRAINED)
+    noise = make_noise(generator, 64).numpy()
+    np.save(tmp_path / "noise.npy", noise)
+    for number, robot in enumerate((generator, loud(build_generator()))):
+        path, drawn = tmp_path / "robot.keras", tmp_path / f"{number}.npy"
+        model_io.save_model(robot, path)
+        words = [path, tmp_path / "noise.npy", drawn]
+        ran = subprocess.run(
+            [sys.executable, "-c", OPEN, *map(str, words)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+        )
+        assert ran.stdout.strip().endswith("[]"), ran.stderr
+        assert np.abs(np.load(drawn) - robot(noise, training=False)).max() < 1e-4
+
+
+def loud(model):
+    """Gives an untrained model weights that nobody could take for zeros."""
+    for weight in model.weights:
+        spread = 1.0 if "variance" in weight.path else 0.0
+        weight.assign(spread + tf.abs(tf.random.normal(weight.shape, stddev=0.1)))
+    return model
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: build_generator(8, 2),
+        lambda: build_generator(8, 2, channels=3, classes=3, hidden=0),
+        lambda: build_discriminator(2, fog=0.0, classes=3),
+        lambda: build_encoder(8, 2),
+    ],
+)
+def test_a_plain_model_calculates_the_same(build, training):
+    model = loud(build())
+    copy = model_io.plain(model)
+    own = {type(layer).__module__.split(".")[0] for layer in copy.layers}
+    assert own == {"keras"} and copy.name == model.name
+    inputs = [tf.random.normal((4, *part.shape[1:])) for part in model.inputs]
+    inputs = inputs[0] if len(inputs) == 1 else inputs
+    one, two = (robot(inputs, training=training) for robot in (model, copy))
+    np.testing.assert_allclose(one, two, atol=1e-4)
+
+
+def test_a_saved_model_suits_older_keras(model):
+    for path in (model, PRETRAINED):
+        with zipfile.ZipFile(path) as archive:
+            description = archive.read("config.json").decode()
+        assert not [name for name in model_io.UNUSED if f'"{name}"' in description]
+        assert "mnistgan" not in description
+
+
+def test_a_robot_of_version_0_1_still_opens(tmp_path):
+    """It holds the course's own layers, from where they were then."""
+    robot = loud(build_generator(8, 2))
+    robot.save(tmp_path / "new.keras")
+    text = "mnistgan.engine.layers"
+
+    def older(config):
+        return json.loads(json.dumps(config).replace(text, "mnistgan.layers"))
+
+    old = rewritten(tmp_path / "new.keras", older)
+    noise = tf.ones((2, 8))
+    assert np.allclose(load_generator(old)(noise), robot(noise), atol=1e-6)
 
 
 def test_missing_weights_are_not_made_up(model):

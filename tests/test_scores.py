@@ -47,8 +47,8 @@ def test_a_judged_run_keeps_its_scores_and_its_best_robot(kept, tmp_path):
         noise = scores.make_noise(generator, 50, scores.SEED)
         return scores.draw(generator, noise)
 
-    assert np.array_equal(drawn_by("best.keras"), kept[3])
-    assert np.array_equal(drawn_by("generator.keras"), kept[5])
+    for name, seen in (("best.keras", kept[3]), ("generator.keras", kept[5])):
+        assert np.abs(drawn_by(name).astype(int) - seen).max() <= 1  # rounding
 
 
 def test_judging_is_not_training_time(kept, tmp_path, monkeypatch):
