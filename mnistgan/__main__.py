@@ -1,4 +1,4 @@
-"""The command line: `python -m mnistgan train`, `draw`, `judge` and `settings`."""
+"""The command line: `python -m mnistgan train`, `draw`, `judge`, `export`, …"""
 
 import argparse
 import dataclasses
@@ -80,6 +80,12 @@ def build_parser() -> argparse.ArgumentParser:
     judge.add_argument("--seed", type=int, default=0, help="default: 0")
     judge.add_argument("--data-dir", type=Path, metavar="DIR", help="for data sets")
     judge.add_argument("--json", type=Path, metavar="FILE", help="write the table here")
+    export = add("export", "write a generator for programs without Keras", [])
+    export.add_argument("--model", type=Path, help=own)
+    known = "onnx", "litert", "saved_model"
+    export.add_argument("--to", choices=known, required=True, help="the format")
+    place = ".onnx, .tflite, or a new folder for saved_model"
+    export.add_argument("--out", type=Path, required=True, metavar="FILE", help=place)
     return parser
 
 
@@ -195,10 +201,29 @@ def judge(options: argparse.Namespace) -> int:
     return 0
 
 
+def export(options: argparse.Namespace) -> int:
+    """Runs `export`."""
+    load_tensorflow()
+    from mnistgan import sampling
+    from mnistgan.engine import export, model_io
+
+    model = options.model or sampling.newest_model()
+    generator = model_io.plain(sampling.load_generator(model))
+    export.export(generator, options.to, options.out)
+    print(f"{model}, as {options.to}: {options.out}")
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code; says in a sentence what was wrong."""
     options = build_parser().parse_args(arguments)
-    commands = {"train": train, "settings": settings, "draw": draw, "judge": judge}
+    commands = {
+        "train": train,
+        "settings": settings,
+        "draw": draw,
+        "judge": judge,
+        "export": export,
+    }
     try:
         return commands[options.command](options)
     except KeyboardInterrupt:

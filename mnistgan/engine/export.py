@@ -1,0 +1,60 @@
+"""Robots for other programs, and other machines: ONNX, LiteRT, and SavedModel."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from tensorflow import keras
+
+from mnistgan.engine import files
+
+FORMATS = {  # what we call it: what Keras calls it, and how such a file ends
+    "onnx": ("onnx", ".onnx"),
+    "litert": ("litert", ".tflite"),
+    "saved_model": ("tf_saved_model", ""),
+}
+
+
+def export(model: keras.Model, kind: str, path: Path) -> None:
+    """Writes a model for a program that does not know Keras, by Keras' own export.
+
+    Args:
+        model: With inputs `(batch, …)`; any size of a batch can be calculated later.
+        kind: One of `FORMATS`: `"onnx"` for browsers, games, and most languages,
+            `"litert"` for phones, `"saved_model"`, a folder, for TensorFlow's servers.
+        path: Where it goes, whole or not at all. A file is replaced, a folder never is.
+
+    Raises:
+        ImportError: The extra `export` is missing.
+        OSError: It cannot be written.
+        ValueError: `path` has another ending, or is a folder that is there already; or
+            this version of Keras does not know the format.
+    """
+    name, ending = FORMATS[kind]
+    if ending and path.suffix != ending:
+        raise ValueError(f"{path} must end in {ending}")
+    if not ending and path.exists():
+        raise ValueError(f"{path} is there already; choose a new folder")
+    # A model that comes fresh from a file must have been called once.
+    zeros = [np.zeros((1, *part.shape[1:]), "float32") for part in model.inputs]
+    model(zeros if len(zeros) > 1 else zeros[0])
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / f"model{ending}"
+        try:
+            model.export(raw, format=name, verbose=False)
+        except ImportError as error:
+            raise ImportError(
+                f"exporting to {kind} needs more packages, and one of them is not "
+                f"there ({error}): pip install 'mnistgan[export]'"
+            ) from error
+        except ValueError as error:
+            raise ValueError(
+                f"Keras {keras.__version__} cannot export to {kind} ({error}); a newer "
+                "version may"
+            ) from error
+        if ending:
+            with files.whole(path) as aside:
+                shutil.copyfile(raw, aside)
+        else:
+            shutil.copytree(raw, path)

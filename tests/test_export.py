@@ -1,0 +1,81 @@
+"""Robots for other programs draw what Keras draws."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mnistgan import __main__ as command_line
+from mnistgan.engine import export, model_io
+from mnistgan.models import build_generator
+from mnistgan.sampling import PRETRAINED, load_generator, make_noise
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """64 noises, and what the robot of the course draws from them."""
+    generator = load_generator(PRETRAINED)
+    noise = make_noise(generator, 64)
+    return noise.numpy(), generator(noise, training=False).numpy()
+
+
+def run(kind, path):
+    """Exports the robot of the course, as a user does."""
+    words = ["export", "--model", str(PRETRAINED), "--to", kind, "--out", str(path)]
+    return command_line.main(words)
+
+
+def test_onnx_draws_the_same(tmp_path, drawn):
+    runtime = pytest.importorskip("onnxruntime")
+    assert run("onnx", tmp_path / "robot.onnx") == 0
+    session = runtime.InferenceSession(tmp_path / "robot.onnx")
+    (pictures,) = session.run(None, {session.get_inputs()[0].name: drawn[0]})
+    assert np.abs(pictures - drawn[1]).max() < 1e-4
+
+
+def test_litert_draws_the_same(tmp_path, drawn):
+    litert = pytest.importorskip("ai_edge_litert.interpreter")
+    assert run("litert", tmp_path / "robot.tflite") == 0
+    robot = litert.Interpreter(model_path=str(tmp_path / "robot.tflite"))
+    (into,), (out,) = robot.get_input_details(), robot.get_output_details()
+    robot.resize_tensor_input(into["index"], drawn[0].shape)
+    robot.allocate_tensors()
+    robot.set_tensor(into["index"], drawn[0])
+    robot.invoke()
+    assert np.abs(robot.get_tensor(out["index"]) - drawn[1]).max() < 1e-4
+
+
+def test_a_saved_model_draws_the_same_and_replaces_no_folder(tmp_path, drawn, capsys):
+    folder = tmp_path / "robot"
+    assert run("saved_model", folder) == 0
+    robot = tf.saved_model.load(str(folder))
+    assert np.abs(robot.serve(drawn[0]) - drawn[1]).max() < 1e-4
+    before = sorted(folder.rglob("*"))
+    assert run("saved_model", folder) == 2
+    assert "is there already; choose a new folder" in capsys.readouterr().err
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_conditional_robot_can_be_exported(tmp_path):
+    generator = model_io.plain(build_generator(8, 2, classes=10, hidden=0))
+    export.export(generator, "saved_model", tmp_path / "robot")
+    labels = np.eye(10, dtype="float32")[[3, 8]]
+    robot = tf.saved_model.load(str(tmp_path / "robot"))
+    pictures = robot.serve([np.ones((2, 8), "float32"), labels])
+    assert pictures.shape == (2, 64, 64, 1)
+
+
+@pytest.mark.parametrize("kind, name", [("onnx", "a.tflite"), ("litert", "a")])
+def test_another_ending_is_refused(tmp_path, capsys, kind, name):
+    assert run(kind, tmp_path / name) == 2
+    assert f"{name} must end in ." in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_missing_is_named(tmp_path, monkeypatch, capsys):
+    def missing(*_, **__):
+        raise ImportError("No module named 'tf2onnx'")
+
+    monkeypatch.setattr("keras.Model.export", missing)
+    assert run("onnx", tmp_path / "robot.onnx") == 2
+    said = capsys.readouterr().err
+    assert "tf2onnx" in said and "pip install 'mnistgan[export]'" in said
