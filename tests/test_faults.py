@@ -239,7 +239,7 @@ def test_a_checkpoint_that_cannot_be_replaced_stays(copy, finished, monkeypatch)
 REPLACE = """
 import os, sys
 from pathlib import Path
-from mnistgan import files
+from mnistgan.engine import files
 place, real = Path(sys.argv[1]), os.rename
 os.rename = lambda old, new: os._exit(9) if new == place else real(old, new)
 with files.whole_folder(place) as aside:
