@@ -1,10 +1,13 @@
 """The house: the course on top, the machinery below, and arrows that only go down."""
 
 import ast
+import importlib
+import re
 import subprocess
 import sys
 
 import course
+import nbformat
 
 PACKAGE = course.ROOT / "mnistgan"
 MODULES = {
@@ -63,3 +66,27 @@ def test_importing_the_models_brings_nothing_heavy_but_tensorflow():
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ran.stdout.strip() == "[]", ran.stderr
+
+
+def sources():
+    """All code of the course, and of what measures it, by name."""
+    for path in sorted(course.ROOT.rglob("*.py")):
+        if not {".venv", "build", "runs"} & set(path.parts):
+            yield path.relative_to(course.ROOT).as_posix(), path.read_text()
+    for path in course.notebooks():
+        cells = nbformat.read(path, as_version=4).cells
+        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+        yield path.name, re.sub(r"^( *)[%!].*$", r"\1pass", code, flags=re.M)
+
+
+def test_whatever_is_imported_from_the_course_exists():
+    """Also where no test runs: in the benchmarks, and in what makes the pictures."""
+    for name, source in sources():
+        for node in ast.walk(ast.parse(source)):
+            module = getattr(node, "module", None) or ""
+            if isinstance(node, ast.ImportFrom) and module.split(".")[0] == "mnistgan":
+                for part in node.names:
+                    inner = f"{module}.{part.name}"
+                    found = inner in MODULES or f"{inner}.__init__" in MODULES
+                    found = found or hasattr(importlib.import_module(module), part.name)
+                    assert found, f"{name}: there is no {inner}"
