@@ -47,8 +47,11 @@ def write(
     wanted = [int(sign) if sign not in SIGNS else 0 for sign in text]
     noise = make_noise(generator, len(text), seed).numpy()
     if one_hand:
-        noise[:] = noise[0]
-    letters = draw(generator, noise, wanted)
+        # Each digit is drawn once: two of a batch may be rounded in different ways.
+        kinds, places = np.unique(wanted, return_inverse=True)
+        letters = draw(generator, np.repeat(noise[:1], len(kinds), 0), kinds)[places]
+    else:
+        letters = draw(generator, noise, wanted)
     font = ImageFont.load_default(size=44)
     for place, sign in enumerate(text):
         if sign in SIGNS:
