@@ -89,7 +89,9 @@ class Checks(ast.NodeTransformer):
 
 def rewritten(function):
     """The same function, whose comparisons are noted."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    source, first = inspect.getsourcelines(function)
+    tree = ast.parse(textwrap.dedent("".join(source)))
+    ast.increment_lineno(tree, first - 1)  # a failure names the right line
     tree.body[0].decorator_list = []
     space = function.__globals__
     space["__compare__"] = compare
