@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mnistgan.engine import files, runs
+from mnistgan.engine.export import FORMATS
 from mnistgan.engine.machine import load_tensorflow
 from mnistgan.engine.runs import ON_TROUBLE, STRATEGIES, TrainingDiverged
 from mnistgan.settings import (
@@ -82,8 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     judge.add_argument("--json", type=Path, metavar="FILE", help="write the table here")
     export = add("export", "write a generator for programs without Keras", [])
     export.add_argument("--model", type=Path, help=own)
-    known = "onnx", "litert", "saved_model"
-    export.add_argument("--to", choices=known, required=True, help="the format")
+    export.add_argument("--to", choices=FORMATS, required=True, help="the format")
     place = ".onnx, .tflite, or a new folder for saved_model"
     export.add_argument("--out", type=Path, required=True, metavar="FILE", help=place)
     return parser

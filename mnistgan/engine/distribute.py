@@ -1,7 +1,7 @@
 """Sharing a batch: several devices, or several machines, teach the same two robots.
 
 Each replica, a device that takes part, looks at its own rows of every batch. What they
-learn is added up before any_stop changes (synchronous data parallelism, with
+learn is added up before anybody changes (synchronous data parallelism, with
 `tf.distribute`). So all replicas stay equal, and learn what one alone would learn.
 """
 

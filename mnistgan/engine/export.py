@@ -1,13 +1,14 @@
 """Robots for other programs, and other machines: ONNX, LiteRT, and SavedModel."""
 
-import shutil
+import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from tensorflow import keras
 
-from mnistgan.engine import files
+if TYPE_CHECKING:  # the command line reads `FORMATS` without waiting for TensorFlow
+    from tensorflow import keras
 
 FORMATS = {  # what we call it: what Keras calls it, and how such a file ends
     "onnx": ("onnx", ".onnx"),
@@ -16,7 +17,7 @@ FORMATS = {  # what we call it: what Keras calls it, and how such a file ends
 }
 
 
-def export(model: keras.Model, kind: str, path: Path) -> None:
+def export(model: "keras.Model", kind: str, path: Path) -> None:
     """Writes a model for a program that does not know Keras, by Keras' own export.
 
     Args:
@@ -39,7 +40,9 @@ def export(model: keras.Model, kind: str, path: Path) -> None:
     # A model that comes fresh from a file must have been called once.
     zeros = [np.zeros((1, *part.shape[1:]), "float32") for part in model.inputs]
     model(zeros if len(zeros) > 1 else zeros[0])
-    with tempfile.TemporaryDirectory() as folder:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Made beside its place, on the same disk, it can be moved there in one go.
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
         raw = Path(folder) / f"model{ending}"
         try:
             model.export(raw, format=name, verbose=False)
@@ -49,12 +52,10 @@ def export(model: keras.Model, kind: str, path: Path) -> None:
                 f"there ({error}): pip install 'mnistgan[export]'"
             ) from error
         except ValueError as error:
+            from tensorflow import keras
+
             raise ValueError(
                 f"Keras {keras.__version__} cannot export to {kind} ({error}); a newer "
                 "version may"
             ) from error
-        if ending:
-            with files.whole(path) as aside:
-                shutil.copyfile(raw, aside)
-        else:
-            shutil.copytree(raw, path)
+        os.replace(raw, path)
