@@ -45,7 +45,7 @@ def redrawn(pictures):
 
 def ten_of_each():
     """What the artist draws when it is asked: ten noises for each digit."""
-    generator = load("asked")
+    generator = load("conditional")
     wanted = np.repeat(np.arange(10), 10)
     grid = plots.tile(draw(generator, make_noise(generator, 100), wanted), 10)
     light_copy(Image.fromarray(grid), "asked.png", 16)
@@ -84,7 +84,9 @@ def gallery(odd_strip):
             digits, make_noise(digits, 1, seed=4) + turns * knob
         ),
         "digits on demand": np.concatenate(
-            np.split(conditional.write(load("asked"), "25.11.2026 ", 7), 11, axis=1)
+            np.split(
+                conditional.write(load("conditional"), "25.11.2026 ", 7), 11, axis=1
+            )
         ).reshape(11, 64, 64, 1),
         "cartoon faces": draw(faces, make_noise(faces, 12)),
         "anomaly detector: redrawn by one who has seen only threes": odd_strip,

@@ -9,17 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from mnistgan.engine import files, runs
+from mnistgan.engine import files, legacy, runs
 from mnistgan.engine.export import FORMATS
 from mnistgan.engine.machine import load_tensorflow
 from mnistgan.engine.runs import ON_TROUBLE, STRATEGIES, TrainingDiverged
-from mnistgan.settings import (
-    PRESETS,
-    PROJECTS,
-    Settings,
-    choose_settings,
-    pick_preset,
-)
+from mnistgan.projects import PROJECTS
+from mnistgan.settings import PRESETS, Settings, choose_settings, pick_preset
 
 
 def explain(field: dataclasses.Field) -> str:
@@ -34,14 +29,16 @@ def build_parser() -> argparse.ArgumentParser:
     choices = argparse.ArgumentParser(add_help=False)
     choices.add_argument("--preset", choices=PRESETS, help="default: suits the machine")
     for field in dataclasses.fields(Settings)[1:]:
-        option = "--" + field.name.replace("_", "-")
+        former = [old for old, now in legacy.SETTINGS.items() if now == field.name]
+        options = ["--" + name.replace("_", "-") for name in [field.name, *former]]
         kind: dict[str, Any] = {"type": field.type, "metavar": "N"}
         if field.type is bool:
             kind = {"action": argparse.BooleanOptionalAction}
         elif field.type is str:
             kind = {"choices": PROJECTS}
-        unset = argparse.SUPPRESS
-        choices.add_argument(option, default=unset, help=explain(field), **kind)
+            kind["type"] = lambda name: legacy.PROJECTS.get(name, name)
+        kind |= {"dest": field.name, "default": argparse.SUPPRESS}
+        choices.add_argument(*options, help=explain(field), **kind)
 
     about = "Teach a robot to draw: handwritten digits, faces, music."
     parser = argparse.ArgumentParser(prog="python -m mnistgan", description=about)
@@ -135,8 +132,7 @@ def train(options: argparse.Namespace) -> int:
             f"Fréchet distance {best['frechet']:.2f}, coverage {best['coverage']:.2f}, "
             f"of {settings.judged} drawings."
         )
-    if settings.project == "digits":
-        print("Look for ten kinds of digits, no two alike: nobody ever wrote any.")
+    print("Look closely: no two should be alike, and nobody has ever made any of them.")
     return 0
 
 
@@ -172,7 +168,7 @@ def judge(options: argparse.Namespace) -> int:
     load_tensorflow()
     from mnistgan import data, evaluation, sampling
     from mnistgan.engine import model_io
-    from mnistgan.projects import conditional, vae
+    from mnistgan.projects import vae
 
     model = options.model or sampling.newest_model()
     generator = sampling.load_generator(model)
@@ -186,7 +182,9 @@ def judge(options: argparse.Namespace) -> int:
     counts = zip(range(10), rows["drawn"].class_counts, strict=True)
     print("drawn digits: " + ", ".join(f"{count} × {digit}" for digit, count in counts))
     if sampling.classes(generator) == 10:
-        table = conditional.obeyed(the_judge, generator, options.count, options.seed)
+        table = evaluation.class_agreement(
+            the_judge, generator, options.count, options.seed
+        )
         share = np.trace(table) / table.sum()
         print(f"asked for a digit, it draws what reads as that digit: {share:.1%}")
     if (encoder := model.parent / "encoder.keras").exists():
@@ -205,10 +203,10 @@ def export(options: argparse.Namespace) -> int:
     """Runs `export`."""
     load_tensorflow()
     from mnistgan import sampling
-    from mnistgan.engine import export, model_io
+    from mnistgan.engine import export
 
     model = options.model or sampling.newest_model()
-    generator = model_io.plain(sampling.load_generator(model))
+    generator = sampling.load_generator(model)
     export.export(generator, options.to, options.out)
     print(f"{model}, as {options.to}: {options.out}")
     return 0

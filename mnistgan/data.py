@@ -10,7 +10,6 @@ from mnistgan.engine.valid import array, checked, finite, listed, optional, text
 from mnistgan.engine.valid import path as valid_path
 
 
-@checked(image=finite(array(ranks=(3, 4), least=0)))
 def prepare_image(image: tf.Tensor) -> tf.Tensor:
     """Makes pictures ready for the robots: larger, and in numbers from -1 to 1.
 
@@ -26,7 +25,6 @@ def prepare_image(image: tf.Tensor) -> tf.Tensor:
     return large / 127.5 - 1.0
 
 
-@checked(images=array(kinds="f", least=0))
 def to_uint8(images: tf.Tensor) -> tf.Tensor:
     """Turns pictures in [-1, 1] back into ordinary grey levels.
 
@@ -39,7 +37,6 @@ def to_uint8(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.round((images + 1.0) * 127.5), tf.uint8)
 
 
-@checked(images=array(kinds="u", least=0))
 def to_float(images: tf.Tensor) -> tf.Tensor:
     """Turns grey levels into the numbers that the robots like; `to_uint8` turns back.
 

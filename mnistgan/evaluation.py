@@ -230,6 +230,31 @@ def score(judge: Judge, images: np.ndarray) -> Score:
     )
 
 
+def class_agreement(
+    judge: Judge, generator: keras.Model, count: int = 10_000, seed: int = 0
+) -> np.ndarray:
+    """Asks for digits, and lets the judge read what was drawn.
+
+    Args:
+        judge: From `load_judge`.
+        generator: One that can be asked for the digits 0 to 9.
+        count: How many drawings, at least 10; each digit is asked for in turn.
+        seed: Starts the noise.
+
+    Returns:
+        `(10, 10)`, whole numbers: how often the row was asked for and the column read.
+
+    Raises:
+        ValueError: `count` is below 10.
+    """
+    if count < 10:
+        raise ValueError(f"count is {count}; it must be at least 10, one of each digit")
+    labels = np.arange(count) % 10
+    drawings = draw(generator, make_noise(generator, count, seed), labels)
+    seen = read(judge.network, drawings)[1].argmax(axis=1)
+    return np.bincount(10 * labels + seen, minlength=100).reshape(10, 10)
+
+
 def recipe_of(settings: JudgeSettings) -> dict[str, Any]:
     """What a kept judge must have been made by: the settings and the code."""
     parts = (shrink, build_judge, train_network)

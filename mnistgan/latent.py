@@ -17,8 +17,15 @@ from mnistgan.datasets.image_folder import open_flat
 from mnistgan.engine import files
 from mnistgan.engine.valid import array, checked, pictures, whole
 from mnistgan.engine.valid import path as valid_path
-from mnistgan.models import told
-from mnistgan.sampling import PRETRAINED, classes, draw, make_noise, noise_dim, wishes
+from mnistgan.sampling import (
+    PRETRAINED,
+    classes,
+    draw,
+    make_noise,
+    noise_dim,
+    wishes,
+    with_labels,
+)
 from mnistgan.settings import runs_folder
 
 
@@ -139,7 +146,6 @@ def saved_knobs(model: str | os.PathLike, noise_dim: int) -> Knobs | None:
         return None
 
 
-@checked(seed=whole(), count=whole(1, 10_000))
 def find_knobs(generator: keras.Model, count: int = 6, seed: int = 0) -> Knobs:
     """Finds the directions of the noise that change the artist's first sketch most.
 
@@ -164,7 +170,7 @@ def find_knobs(generator: keras.Model, count: int = 6, seed: int = 0) -> Knobs:
     dense = next(x for x in generator.layers if isinstance(x, keras.layers.Reshape))
     sketch = keras.Model(generator.input, dense.output)
     noise = make_noise(generator, 5_000, seed)
-    asked = told(noise, wishes(generator, len(noise)))
+    asked = with_labels(noise, wishes(generator, len(noise)))
     seen = keras.layers.Flatten()(sketch(asked, training=False)).numpy()
     seen -= seen.mean(axis=0)
     _, components = np.linalg.eigh(seen.T @ seen)  # in columns, the strongest last

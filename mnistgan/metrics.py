@@ -19,7 +19,6 @@ def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(square, 0))
 
 
-@checked(a=finite(array(None, least=2)), b=finite(array(None, least=2)))
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     """How far apart two clouds of features are, if both were bell-shaped.
 

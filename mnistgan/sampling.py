@@ -1,6 +1,5 @@
 """Drawing with a trained generator: load it, give it noise, get pictures."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +9,11 @@ import tensorflow as tf
 from tensorflow import keras
 
 from mnistgan.data import one_hot, to_uint8
-from mnistgan.engine import files
+from mnistgan.engine import files, legacy
 from mnistgan.engine.model_io import load_model
 from mnistgan.engine.runs import read_diary
 from mnistgan.engine.valid import array, checked, finite, whole
 from mnistgan.engine.valid import path as valid_path
-from mnistgan.models import told
 from mnistgan.settings import Settings, runs_folder
 
 DRAWN_AT_ONCE = 500
@@ -27,7 +25,7 @@ def finished_project(folder: Path) -> str | None:
     """The project of the run in a folder, if it was trained to its end; else None."""
     try:
         files.check(folder / "settings.json")
-        settings = Settings(**json.loads((folder / "settings.json").read_text()))
+        settings = Settings(**legacy.read_settings(folder / "settings.json"))
         done = read_diary(folder)[-1]["step"] == settings.total_steps
         return settings.project if done else None
     except (OSError, ValueError, TypeError, LookupError):
@@ -125,6 +123,11 @@ def wishes(generator: keras.Model, count: int, wanted: Wish = None) -> tf.Tensor
     return tf.constant(one_hot(rows.astype(int), known))
 
 
+def with_labels(noise: tf.Tensor, labels: tf.Tensor | None):
+    """What a generator is called with: noise, or a list of noise and labels."""
+    return noise if labels is None else [noise, labels]
+
+
 @checked(count=whole(1, 10_000_000), seed=whole())
 def make_noise(generator: keras.Model, count: int, seed: int = 0) -> tf.Tensor:
     """Makes noise for a generator: the same seed always gives the same noise.
@@ -172,7 +175,7 @@ def draw(
     labels, parts = wishes(generator, len(noise), wanted), []
     for start in range(0, len(noise), DRAWN_AT_ONCE):
         part = slice(start, start + DRAWN_AT_ONCE)
-        asked = told(noise[part], None if labels is None else labels[part])
+        asked = with_labels(noise[part], None if labels is None else labels[part])
         parts.append(to_uint8(generator(asked, training=False)).numpy())
     return np.concatenate(parts)
 

@@ -86,7 +86,7 @@ def diagnose(diary_row: dict[str, float], scores: list[dict[str, float]]) -> str
     if diary_row["d_real"] > 0.98 and diary_row["d_fake"] < 0.02:
         return (
             "The detective has won outright: it is sure of everything, and its hints "
-            "no longer help the artist. It learns too easily; try more --fog."
+            "no longer help the artist. It learns too easily; try more --noise-std."
         )
     if len(scores) < 2:
         return ""  # nothing to compare with: every run starts badly

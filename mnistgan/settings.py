@@ -9,35 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mnistgan.engine.machine import has_gpu, likes_bfloat16, load_tensorflow
+from mnistgan.projects import PROJECTS, find_project
 
 PRESETS = {
     "quick": {"epochs": 2, "batch_size": 32, "previews": 6},
     "laptop": {"epochs": 10, "batch_size": 48, "previews": 2},
     "full": {"epochs": 20, "batch_size": 64, "previews": 1, "judged": 2000},
-}
-
-RATES = ("generator_learning_rate", "discriminator_learning_rate")
-
-# What is drawn, and what differs from drawing digits; in braces, for each preset.
-PROJECTS: dict[str, dict[str, Any]] = {
-    "digits": {},
-    "vae": {"hidden": 0, **dict.fromkeys(RATES, 3e-3)},
-    "asked": {"classes": 10, "hidden": 0},
-    "faces": {
-        "channels": 3,
-        "hidden": 0,
-        "pictures": 10_000,
-        "judged": 0,
-        "epochs": {"quick": 12, "laptop": 24, "full": 36},
-        "fog": 0.8,
-        "discriminator_learning_rate": 4e-4,
-    },
-    "music": {
-        "pictures": 2_600,
-        "previews": 1,
-        "judged": 0,
-        "discriminator_learning_rate": 4e-4,
-    },
 }
 
 EARLY = (25, 50, 100, 200, 400)  # steps after which a preview is drawn, too
@@ -59,7 +36,8 @@ class Settings:
         discriminator_width: Channels of the discriminator's first layer.
         channels: 1 for grey pictures, 3 for colours.
         classes: Kinds of pictures that both robots are told apart; 0 for none.
-        fog: Noise laid over the pictures that the discriminator sees in training.
+        noise_std: Standard deviation of the noise laid over the pictures that the
+            discriminator sees in training.
         generator_learning_rate: Adam's step size for the generator.
         discriminator_learning_rate: Adam's step size for the discriminator.
         beta_1: Adam's momentum, for both (0.5: Radford et al. 2016, section 4).
@@ -84,7 +62,7 @@ class Settings:
     discriminator_width: int = 16
     channels: int = 1
     classes: int = 0
-    fog: float = 0.5
+    noise_std: float = 0.5
     generator_learning_rate: float = 1e-3
     discriminator_learning_rate: float = 1e-3
     beta_1: float = 0.5
@@ -118,10 +96,6 @@ class Settings:
         if self.channels not in (1, 3):
             raise ValueError(
                 f"channels is {self.channels}; it must be 1, grey, or 3, in colour"
-            )
-        if self.classes and self.project not in ("digits", "asked"):
-            raise ValueError(
-                f"classes is {self.classes}; {self.project} has no labels: it must be 0"
             )
         if self.judged and not 6 <= self.judged <= 10_000:
             raise ValueError(f"judged is {self.judged}; it must be 0, or 6 to 10000")
@@ -224,7 +198,7 @@ def choose_settings(
     }
     name, _ = pick_preset(preset)
     values |= PRESETS[name] | {"preset": name, "project": project}
-    own = PROJECTS.get(project, {})
+    own = find_project(project).defaults
     values["epochs"] *= 60_000 // own.get("pictures", 60_000)  # as many steps as digits
     for key, value in own.items():
         values[key] = value[name] if isinstance(value, dict) else value

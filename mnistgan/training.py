@@ -15,10 +15,11 @@ from tensorflow import keras
 from mnistgan import data, plots, projects
 from mnistgan.data import to_float
 from mnistgan.engine import checkpoints, loop
+from mnistgan.engine.accelerate import accelerate
 from mnistgan.engine.callbacks import Callback, Session
 from mnistgan.engine.distribute import SINGLE, Cluster, form_cluster, shared_normal
 from mnistgan.engine.loggers import Diaries, check_names
-from mnistgan.engine.model_io import plain, save_model
+from mnistgan.engine.model_io import save_model
 from mnistgan.engine.optimizers import Adam
 from mnistgan.engine.runs import (
     ON_TROUBLE,
@@ -29,21 +30,14 @@ from mnistgan.engine.runs import (
     set_aside,
 )
 from mnistgan.evaluation import load_judge
-from mnistgan.models import (
-    build_discriminator,
-    build_generator,
-    discriminator_loss,
-    generator_loss,
-    told,
-)
-from mnistgan.projects import vae
+from mnistgan.models import discriminator_loss, generator_loss
 from mnistgan.sampling import draw, make_noise
 from mnistgan.scores import Evaluate
 from mnistgan.settings import Settings, choose_settings, runs_folder
 
 
 def make_train_step(
-    generator, discriminator, generator_optimizer, discriminator_optimizer, seed=0
+    generator, discriminator, generator_optimizer, discriminator_optimizer
 ):
     """Makes the compiled training step for these two networks and their optimizers.
 
@@ -51,31 +45,27 @@ def make_train_step(
     was made with, and no others.
 
     Args:
-        generator: From noise `(batch, noise_dim)` to pictures in [-1, 1].
-        discriminator: From pictures to logits `(batch, 1)`.
+        generator: From noise to pictures in [-1, 1].
+        discriminator: From what the generator returns to logits `(batch, 1)`.
         generator_optimizer: Changes the generator. It is built here.
         discriminator_optimizer: Changes the discriminator. It is built here.
-        seed: Starts the noise. Each step's noise follows from this seed and the number
-            of steps taken, so a resumed run sees the same noise as an unbroken one.
 
     Returns:
-        A `tf.function` from pictures `(batch, 64, 64, channels)`, uint8, in [0, 255],
-        and their labels, if the robots have classes, to the discriminator's loss, the
-        generator's loss (float32 scalars, in nats), and the logits `(batch, 1)`,
-        float32, that real and drawn pictures got. What is drawn has the same labels.
+        A `tf.function` from real pictures `(batch, 64, 64, channels)`, float32, in
+        [-1, 1], and noise `(batch, noise_dim)`, float32, standard normal, to the
+        discriminator's loss, the generator's loss (float32 scalars, in nats), and the
+        logits `(batch, 1)`, float32, that real and drawn pictures got.
     """
     g_weights, d_weights = (x.trainable_variables for x in (generator, discriminator))
     generator_optimizer.build(g_weights)
     discriminator_optimizer.build(d_weights)
 
-    def train_step(images, labels=None):
-        real_images, step = to_float(images), generator_optimizer.iterations.value
-        noise = shared_normal((len(images), generator.inputs[0].shape[1]), (seed, step))
+    def train_step(real_images, noise):
         with tf.GradientTape() as g_tape:
-            fake_images = generator(told(noise, labels), training=True)
-            with tf.GradientTape() as d_tape:
-                real_logits = discriminator(told(real_images, labels), training=True)
-                fake_logits = discriminator(told(fake_images, labels), training=True)
+            fake_images = generator(noise, training=True)
+            with tf.GradientTape() as d_tape:  # sees no drawing, only what was drawn
+                real_logits = discriminator(real_images, training=True)
+                fake_logits = discriminator(fake_images, training=True)
                 d_loss = discriminator_loss(real_logits, fake_logits)
             g_loss = generator_loss(fake_logits)
         generator_optimizer.apply(g_tape.gradient(g_loss, g_weights))
@@ -113,23 +103,6 @@ def make_average_step(generator, averaged):
     return tf.function(average_step)
 
 
-def build_robots(settings: Settings) -> tuple[keras.Model, ...]:
-    """Builds a generator, its counterpart, and the generator that will be averaged."""
-    kind = {"channels": settings.channels, "classes": settings.classes}
-    artist = {"width": settings.generator_width, "hidden": settings.hidden, **kind}
-    generator = build_generator(settings.noise_dim, **artist)
-    if settings.project == "vae":
-        counterpart = vae.build_encoder(
-            settings.noise_dim, settings.discriminator_width, settings.channels
-        )
-        vae.start_dark(generator)
-    else:
-        counterpart = build_discriminator(
-            settings.discriminator_width, settings.fog, **kind
-        )
-    return generator, counterpart, build_generator(settings.noise_dim, **artist)
-
-
 class Falling(keras.optimizers.schedules.PolynomialDecay):
     """Learning rates that fall in a straight line, and are halved by each rescue."""
 
@@ -160,7 +133,9 @@ def new_state(settings: Settings, cluster: Cluster = SINGLE) -> tf.train.Checkpo
     keras.config.set_dtype_policy(policy)
     try:
         with cluster.strategy.scope():
-            generator, discriminator, averaged = build_robots(settings)
+            project = projects.find_project(settings.project)
+            generator, discriminator = project.build(settings)
+            averaged = keras.models.clone_model(generator)
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -182,7 +157,7 @@ def new_state(settings: Settings, cluster: Cluster = SINGLE) -> tf.train.Checkpo
         discriminator_optimizer=adam(
             settings.discriminator_learning_rate, discriminator
         ),
-        # All variables, because Keras leaves out the random state of the fog.
+        # All variables, because Keras leaves out the random state of the noise.
         variables=[v.value for v in generator.variables + discriminator.variables],
         step=tf.Variable(0, dtype=tf.int64),
         seconds=tf.Variable(0.0, dtype=tf.float64),
@@ -223,18 +198,26 @@ def make_whole_step(
         A `tf.function` from a batch to the four numbers of the diary, `(4,)`, float32:
         both losses, and the detective's mean verdicts on real and drawn pictures.
     """
-    make = vae.make_vae_step if settings.project == "vae" else make_train_step
-    train_step = make(
-        state.generator,
-        state.discriminator,
+    make_step = projects.find_project(settings.project).make_step or make_train_step
+    train_step = make_step(
+        accelerate(state.generator),
+        accelerate(state.discriminator),
         state.generator_optimizer,
         state.discriminator_optimizer,
-        settings.seed,
     )
+
     average_step = make_average_step(state.generator, state.averaged)
 
-    def own_step(images, labels):
-        *losses, real_logits, fake_logits = train_step.python_function(images, labels)
+    def own_step(images, *labels):
+        # From the seed and the number of the step: a resumed run sees the same noise.
+        seed = settings.seed, state.generator_optimizer.iterations.value
+        noise = shared_normal((len(images), settings.noise_dim), seed)
+        real_images = to_float(images)
+        if labels:
+            real_images, noise = [real_images, *labels], [noise, *labels]
+        *losses, real_logits, fake_logits = train_step.python_function(
+            real_images, noise
+        )
         verdicts = [
             tf.reduce_mean(tf.sigmoid(logits)) / cluster.replicas
             for logits in (real_logits, fake_logits)
@@ -242,8 +225,8 @@ def make_whole_step(
         found = tf.stack([*losses, *verdicts])  # of the losses, each has its share
         return tf.distribute.get_replica_context().all_reduce("SUM", found)
 
-    def whole_step(images, labels=None):
-        found = cluster.strategy.run(own_step, (images, labels))
+    def whole_step(*batch):
+        found = cluster.strategy.run(own_step, batch)
         average_step(state.generator_optimizer.iterations.value)
         return cluster.strategy.experimental_local_results(found)[0]
 
@@ -370,8 +353,8 @@ def load_batches(start: Start, cluster: Cluster) -> Callable[[int], Iterator[tup
     """Loads the pictures of a run; see `mnistgan.engine.callbacks.Session.batches`."""
     settings = start.settings
     own = cluster.own_numbers(settings, data.shuffled)
-    album = projects.load_album(settings, start.data_dir, start.pictures, own)
-    return lambda step: make_batches(*album, settings, step, cluster)
+    dataset = projects.load_dataset(settings, start.data_dir, start.pictures, own)
+    return lambda step: make_batches(*dataset, settings, step, cluster)
 
 
 class Preview(Callback):
@@ -390,7 +373,7 @@ class KeepResults(Callback):
     def on_end(self, session: Session) -> None:
         """Robots that are there stay as they are: their knobs may have names."""
         folder, state = session.run.folder, session.state
-        generator = plain(state.averaged)  # drawn with and saved: the same
+        generator = state.averaged
         made = generator, state.discriminator
         names = "generator.keras", f"{state.discriminator.name}.keras"
         robots = [folder / name for name in names]

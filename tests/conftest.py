@@ -23,6 +23,18 @@ def pytest_pyfunc_call(pyfuncitem):
         pyfuncitem.obj = margins.rewritten(pyfuncitem.obj)
 
 
+def pytest_collection_modifyitems(items):
+    """Where two processes share the work, one has the notebooks, the other the tests.
+
+    Notebooks use each other's robots, so they stay in order, and begin first, since
+    they take longer. A file of tests stays together, because of what its tests share.
+    """
+    items.sort(key=lambda item: item.path.suffix != ".ipynb")
+    for item in items:
+        file = item.path.name if item.path.suffix == ".py" else "notebooks"
+        item.add_marker(pytest.mark.xdist_group(file))
+
+
 @pytest.fixture(scope="session")
 def digits():
     """2,000 real training digits, 28×28, uint8."""

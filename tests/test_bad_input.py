@@ -33,7 +33,7 @@ from mnistgan import (
     training,
 )
 from mnistgan.datasets import chorales, faces, image_folder
-from mnistgan.engine import layers, runs
+from mnistgan.engine import runs
 from mnistgan.engine.valid import shown
 from mnistgan.projects import anomaly, conditional, vae
 from mnistgan.settings import Settings, choose_settings
@@ -48,7 +48,7 @@ QUICK = settings(
 )
 
 GENERATOR = models.build_generator(8, 2)
-ASKED = models.build_generator(8, 2, classes=3)
+ASKED = conditional.build_conditional_generator(8, 3, 2)
 ENCODER = vae.build_encoder(8, 2)
 DIGITS = np.zeros((8, 64, 64, 1), np.uint8)
 FACES = np.zeros((70, 64, 64, 3), np.uint8)
@@ -72,15 +72,14 @@ PATHS = ["", "a\0b", b"\xff\xfe", 5, None, 1.5, ["a"]]
 FILES = ["/nonexistent/nothing", os.devnull, "/proc/nothing/here", "\udcff.keras"]
 
 FUNCTIONS = {
-    "noise_dim": (lambda x: models.build_generator(noise_dim=x), NUMBERS),
-    "width": (lambda x: models.build_generator(width=x), NUMBERS),
-    "channels": (lambda x: models.build_generator(channels=x), NUMBERS),
-    "classes": (lambda x: models.build_generator(classes=x), NUMBERS),
-    "hidden": (lambda x: models.build_generator(hidden=x), NUMBERS),
-    "detective": (lambda x: models.build_discriminator(width=x), NUMBERS),
-    "fog": (lambda x: models.build_discriminator(fog=x), [*NUMBERS[:2], *NUMBERS[3:]]),
-    "level": (lambda x: layers.Fog(x), [-1, math.nan, "3", None, [1]]),
-    "encoder": (lambda x: vae.build_encoder(x), NUMBERS),
+    "noise_dim": (lambda x: choose_settings(noise_dim=x), NUMBERS),
+    "width": (lambda x: choose_settings(generator_width=x), NUMBERS),
+    "channels": (lambda x: choose_settings(channels=x), NUMBERS),
+    "classes": (lambda x: choose_settings(classes=x), NUMBERS),
+    "hidden": (lambda x: choose_settings(hidden=x), NUMBERS),
+    "detective": (lambda x: choose_settings(discriminator_width=x), NUMBERS),
+    "noise_std": (lambda x: choose_settings(noise_std=x), NUMBERS),
+    "project": (lambda x: choose_settings(project=x), ["cats", 5, None, ["vae"]]),
     "count": (lambda x: sampling.make_noise(GENERATOR, x), NUMBERS),
     "seed": (lambda x: sampling.make_noise(GENERATOR, 2, x), NUMBERS),
     "noise": (lambda x: sampling.draw(GENERATOR, x), ARRAYS),
@@ -96,10 +95,7 @@ FUNCTIONS = {
     "film path": (lambda x: plots.save_film([DIGITS[0, ..., 0]], x), [*PATHS, *FILES]),
     "film": (lambda x: plots.save_film(x, "x.gif"), ARRAYS),
     "model path": (sampling.load_generator, [*PATHS, *FILES]),
-    "image": (data.prepare_image, [*ARRAYS[:3], *ARRAYS[4:]]),
     "images": (data.prepare_all, ARRAYS),
-    "to_uint8": (data.to_uint8, [*ARRAYS[3:], DIGITS]),
-    "to_float": (data.to_float, ARRAYS[4:]),
     "labels": (data.one_hot, [*ARRAYS, np.array([10]), np.array([-1])]),
     "deck": (lambda x: data.make_dataset(x, 4, 0), [*ARRAYS[:3], *ARRAYS[4:]]),
     "batch_size": (lambda x: data.make_dataset(DIGITS, x, 0), [*NUMBERS, 0, 9]),
@@ -109,7 +105,6 @@ FUNCTIONS = {
         ["nothing", "train[", "train[:x]", 5, None, "", b"test"],
     ),
     "data_dir": (lambda x: data.load_mnist("test[:5]", x), [os.devnull, *PATHS[1:4]]),
-    "frechet": (lambda x: metrics.frechet_distance(x, ROWS), ARRAYS),
     "neighbourhoods": (lambda x: metrics.neighbourhoods(x, ROWS), ARRAYS),
     "nearest": (lambda x: metrics.nearest(x, ROWS), ARRAYS),
     "counts": (metrics.kl_from_uniform, [*ARRAYS, [-1, 2], [0, 0]]),
@@ -117,7 +112,6 @@ FUNCTIONS = {
     "shrink": (evaluation.shrink, ARRAYS),
     "picture": (lambda x: latent.find_noise(GENERATOR, x), ARRAYS),
     "search": (lambda x: latent.find_noise(GENERATOR, DIGITS[0], x), NUMBERS),
-    "knobs": (lambda x: latent.find_knobs(GENERATOR, x), NUMBERS),
     "knobs path": (lambda x: latent.load_knobs(x, 8), [*PATHS, *FILES[:1]]),
     "statistics": (latent.measure, ARRAYS),
     "own drawing": (latent.prepare_drawing, [*ARRAYS, *PATHS, *FILES]),
@@ -128,7 +122,6 @@ FUNCTIONS = {
     "blends": (lambda x: faces.blend_faces(x, 3), [*ARRAYS, FACES[:9]]),
     "blend count": (lambda x: faces.blend_faces(FACES, x), NUMBERS),
     "rolls": (chorales.read_rolls, ARRAYS),
-    "notes": (chorales.draw_rolls, ARRAYS),
     "own pictures": (lambda x: projects.check_own(x, Settings()), ARRAYS),
     "auroc": (lambda x: anomaly.auroc(x, np.array([0, 1])), [*ARRAYS, np.zeros(3)]),
     "misfit": (lambda x: anomaly.misfit(x, DIGITS), ARRAYS),

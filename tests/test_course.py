@@ -1,6 +1,9 @@
 """The course as a whole: every notebook and lesson keeps the house style."""
 
 import ast
+import builtins
+import importlib
+import inspect
 import re
 import shutil
 import statistics
@@ -15,6 +18,7 @@ PAGES = [
     course.ROOT / "README.md",
     course.ROOT / "CONTRIBUTING.md",
 ]
+PLAIN = ("01", "02", "03", "04", "05")
 OUTSIDE = ("No module named", "Killed")  # said by Python and by the system
 
 TAUGHT = {
@@ -27,6 +31,9 @@ TAUGHT = {
     "mnistgan.projects.vae.kl_to_noise",
     "mnistgan.projects.vae.log_likelihood",
     "mnistgan.projects.vae.make_vae_step",
+    "mnistgan.projects.conditional.build_conditional_discriminator",
+    "mnistgan.projects.conditional.build_conditional_generator",
+    "mnistgan.projects.conditional.make_conditional_step",
     "mnistgan.latent.find_knobs",
     "mnistgan.metrics.frechet_distance",
     "mnistgan.data.to_float",
@@ -163,9 +170,36 @@ def test_mirrors_match_the_package(path):
 def test_every_taught_function_has_one_home():
     homes = [course.mirror_of(c) for p in course.notebooks() for c in read(p).cells]
     assert sorted(filter(None, homes)) == sorted(TAUGHT)
-    for mirrored in TAUGHT:
-        source = course.taught_source(mirrored)
-        assert len([line for line in source.splitlines() if line.strip()]) <= 20
+
+
+@pytest.mark.parametrize("mirrored", sorted(TAUGHT))
+def test_a_taught_function_is_small_and_is_all_there_is(mirrored):
+    """What stands in the cell is the function of the package: nothing is around it."""
+    source = course.taught_source(mirrored)
+    assert len([line for line in source.splitlines() if line.strip()]) <= 18
+    (function,) = ast.parse(source).body
+    assert len(function.args.args) <= 5 and not function.args.kwonlyargs
+    module, _, name = mirrored.rpartition(".")
+    tree = ast.parse(inspect.getsource(importlib.import_module(module)))
+    (found,) = (x for x in tree.body if getattr(x, "name", "") == name)
+    assert not found.decorator_list
+
+
+@pytest.mark.parametrize("path", list(filter(is_lesson, course.notebooks())), ids=name)
+def test_the_taught_cells_of_the_heart_are_plain_keras(path):
+    """In notebooks 01 to 05: NumPy, TensorFlow, Keras, and what was taught before."""
+    known = {"np", "tf", "keras", "layers", *dir(builtins)}
+    for cell in read(path).cells if path.name[:2] in PLAIN else ():
+        if course.mirror_of(cell):
+            (function,) = ast.parse(cell.source).body
+            own = {x.arg for x in ast.walk(function) if isinstance(x, ast.arg)}
+            names = [x for x in ast.walk(function) if isinstance(x, ast.Name)]
+            own |= {x.id for x in names if isinstance(x.ctx, ast.Store)}
+            own |= {
+                x.name for x in ast.walk(function) if isinstance(x, ast.FunctionDef)
+            }
+            assert not {x.id for x in names} - own - known, function.name
+            known.add(function.name)
 
 
 @pytest.mark.parametrize("path", [*course.notebooks(), *PAGES], ids=name)

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from mnistgan import __main__ as command_line
-from mnistgan.engine import export, model_io
-from mnistgan.models import build_generator
+from mnistgan.engine import export
+from mnistgan.projects.conditional import build_conditional_generator
 from mnistgan.sampling import PRETRAINED, load_generator, make_noise
 
 # LiteRT was TensorFlow Lite before, and TensorFlow still brings its interpreter.
@@ -58,7 +58,7 @@ def test_a_saved_model_draws_the_same_and_replaces_no_folder(tmp_path, drawn, ca
 
 
 def test_a_conditional_robot_can_be_exported(tmp_path):
-    generator = model_io.plain(build_generator(8, 2, classes=10, hidden=0))
+    generator = build_conditional_generator(8, 10, 2)
     export.export(generator, "saved_model", tmp_path / "robot")
     labels = np.eye(10, dtype="float32")[[3, 8]]
     robot = tf.saved_model.load(str(tmp_path / "robot"))

@@ -12,8 +12,9 @@ from tensorflow import keras
 
 from mnistgan import data, evaluation, projects, training
 from mnistgan.engine import loop
+from mnistgan.engine.accelerate import accelerate
 from mnistgan.latent import find_knobs, find_noise
-from mnistgan.models import build_discriminator, build_generator, told
+from mnistgan.models import build_generator
 from mnistgan.projects import anomaly, conditional, vae
 from mnistgan.sampling import classes, draw, load_generator, make_noise, wishes
 from mnistgan.settings import choose_settings
@@ -32,7 +33,7 @@ def small(project, steps=40, **changes):
 @pytest.fixture(scope="module")
 def asked_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("asked")
-    return training.train(small("asked"), folder)
+    return training.train(small("conditional"), folder)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def asked_generator(asked_run):
 def loud_generator():
     """One that can be asked, untrained, but whose drawings differ from each other."""
     keras.utils.set_random_seed(0)
-    generator = build_generator(8, 2, classes=10, hidden=0)
+    generator = conditional.build_conditional_generator(8, 10, 2)
     for weight in generator.trainable_variables:
         weight.assign(tf.random.normal(weight.shape))
     return generator
@@ -55,13 +56,39 @@ def vae_run(tmp_path_factory):
     return training.train(small("vae", steps=150), tmp_path_factory.mktemp("vae"))
 
 
-def test_the_robots_can_have_colours_and_classes():
-    generator = build_generator(8, 2, channels=3, classes=4, hidden=1)
+def test_the_robots_can_have_classes():
+    generator = conditional.build_conditional_generator(8, 4, 2, hidden=1)
     labels = tf.one_hot([0, 3], 4)
-    images = generator(told(make_noise(generator, 2), labels), training=False)
-    assert images.shape == (2, 64, 64, 3)
-    discriminator = build_discriminator(2, channels=3, classes=4)
-    assert discriminator(told(images, labels), training=False).shape == (2, 1)
+    images = generator([make_noise(generator, 2), labels], training=False)
+    assert images.shape == (2, 64, 64, 1)
+    discriminator = conditional.build_conditional_discriminator(4, 2)
+    assert discriminator([images, labels], training=False).shape == (2, 1)
+
+
+def test_asking_is_more_noise_for_the_same_network():
+    """The artist of notebook 02, whose last numbers are the labels."""
+    asked = conditional.build_conditional_generator(8, 3, 2)
+    plain = build_generator(11, 2, hidden=0)
+    plain.set_weights(asked.get_weights())
+    noise, labels = make_noise(asked, 4), tf.one_hot([0, 1, 2, 1], 3)
+    drawn = asked([noise, labels], training=False)
+    assert np.allclose(drawn, plain(tf.concat([noise, labels], 1), training=False))
+
+
+def test_a_conditional_step_teaches_every_weight():
+    robots = (
+        conditional.build_conditional_generator(8, 3, 2),
+        conditional.build_conditional_discriminator(3, 2),
+    )
+    adams = [keras.optimizers.Adam(1e-3) for _ in robots]
+    step = conditional.make_conditional_step(*robots, *adams)
+    before = [robot.get_weights() for robot in robots]
+    labels = tf.one_hot(np.arange(16) % 3, 3)
+    step([tf.zeros((16, 64, 64, 1)), labels], [tf.random.normal((16, 8)), labels])
+    for old, robot in zip(before, robots, strict=True):
+        weights = [w.path for w in robot.weights if "seed" not in w.path]
+        moved = [np.any(a != b) for a, b in zip(old, robot.get_weights(), strict=False)]
+        assert all(moved[: len(weights)]), weights
 
 
 def test_labels_are_dealt_with_their_pictures():
@@ -79,21 +106,22 @@ def test_a_step_with_labels_teaches_the_artist_to_listen():
     An artist that does not listen draws the same for both, so that `apart` is 0. The
     mean of two, each after 18 rounds: one of them, after 6, may be no better than that.
     """
-    digits, names = data.load_mnist("train[:4000]")
-    pictures = data.prepare_all(digits[names < 2][:640])
-    labels = data.one_hot(names[names < 2][:640], 2)
+    digits, known = data.load_mnist("train[:4000]")
+    pictures = data.prepare_all(digits[known < 2][:640])
+    labels = data.one_hot(known[known < 2][:640], 2)
     apart = []
     for seed in range(2):
         keras.utils.set_random_seed(seed)
         robots = (
-            build_generator(4, 4, classes=2, hidden=0),
-            build_discriminator(4, classes=2),
+            conditional.build_conditional_generator(4, 2, 4),
+            conditional.build_conditional_discriminator(2, 4),
         )
         adams = (keras.optimizers.Adam(2e-3, beta_1=0.5) for _ in robots)
-        step = training.make_train_step(*robots, *adams)
+        step = conditional.make_conditional_step(*map(accelerate, robots), *adams)
         for epoch in range(18):
-            for batch in data.make_dataset(pictures, 32, epoch, labels):
-                step(*batch)
+            for images, names in data.make_dataset(pictures, 32, epoch, labels):
+                noise = tf.random.normal((32, 4))
+                step([data.to_float(images), names], [noise, names])
         noise = make_noise(robots[0], 50)
         zero, one = (draw(robots[0], noise, n)[:, 24:40, 28:36].mean() for n in (0, 1))
         apart.append(one - zero)
@@ -123,7 +151,7 @@ def test_a_generator_without_labels_cannot_be_asked():
 def test_a_run_with_labels_resumes_and_draws(asked_run, asked_generator):
     assert asked_run.finished and asked_run.seconds > 0
     assert draw(asked_generator, make_noise(asked_generator, 3)).shape == (3, 64, 64, 1)
-    again = training.train(small("asked"), asked_run.folder)
+    again = training.train(small("conditional"), asked_run.folder)
     assert again.step == asked_run.step and again.diary == asked_run.diary
 
 
@@ -162,15 +190,17 @@ def test_other_writing_is_refused(asked_generator, text):
 
 
 def test_only_a_robot_that_knows_digits_can_write():
-    with pytest.raises(ValueError, match="--project asked"):
+    with pytest.raises(ValueError, match="--project conditional"):
         conditional.write(build_generator(4, 1), "7")
 
 
 def test_obedience_is_counted(asked_generator):
-    table = conditional.obeyed(evaluation.load_judge(), asked_generator, count=105)
+    table = evaluation.class_agreement(
+        evaluation.load_judge(), asked_generator, count=105
+    )
     assert table.sum() == 105 and table.sum(axis=1).tolist() == [11] * 5 + [10] * 5
     with pytest.raises(ValueError, match="at least 10"):
-        conditional.obeyed(evaluation.load_judge(), asked_generator, count=9)
+        evaluation.class_agreement(evaluation.load_judge(), asked_generator, count=9)
 
 
 @pytest.mark.trained
@@ -322,7 +352,6 @@ def test_a_watch_that_is_stopped_gives_no_half_trained_robots(tmp_path, monkeypa
     "project, changes, words",
     [
         ("digits", {"channels": 2}, "channels is 2; it must be 1"),
-        ("vae", {"classes": 10}, "vae has no labels"),
         ("cats", {}, "project is 'cats'"),
     ],
 )

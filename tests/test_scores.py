@@ -143,7 +143,7 @@ def test_a_healthy_run_hears_nothing():
 @pytest.mark.parametrize(
     ("diary_row", "now", "words"),
     [
-        ({"d_real": 0.99, "d_fake": 0.01}, row(), ["won outright", "--fog"]),
+        ({"d_real": 0.99, "d_fake": 0.01}, row(), ["won outright", "--noise-std"]),
         (
             HEALTHY,
             row(coverage=0.2, frechet=50.0),

@@ -65,8 +65,8 @@ def test_settings_cannot_be_changed_by_accident():
         ("judged", 5),
         ("seed", -1),
         ("seed", 2**31),
-        ("fog", -0.1),
-        ("fog", float("nan")),
+        ("noise_std", -0.1),
+        ("noise_std", float("nan")),
         ("beta_1", 1.0),
         ("generator_learning_rate", 0.0),
         ("generator_learning_rate", "fast"),
@@ -129,7 +129,7 @@ def test_the_command_line_trains_and_draws(tmp_path, capsys):
 
 
 def test_the_command_line_prints_settings(capsys):
-    assert main(["settings", "--preset=full", "--fog=0.25"]) == 0
+    assert main(["settings", "--preset=full", "--noise-std=0.25"]) == 0
     text = capsys.readouterr().out
     assert "epochs" in text and "20" in text and "0.25" in text
 
@@ -152,7 +152,7 @@ def test_help_explains_every_command(command, capsys):
             "x.txt must end in .png or .npy",
         ),
         (["train", "--epochs=-2"], "epochs is -2"),
-        (["train", "--fog=nan"], "fog is nan"),
+        (["train", "--noise-std=nan"], "noise_std is nan"),
     ],
 )
 def test_mistakes_get_one_sentence(arguments, said, capsys):

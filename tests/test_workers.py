@@ -101,7 +101,7 @@ assert plain.numpy() == 3, plain
 
 @pytest.mark.trained
 def test_the_other_steps_are_shared_too():
-    for project in ("vae", "asked"):
+    for project in ("vae", "conditional"):
         words = "--project", project, "--steps", "2"
         one, two = steps("one", *words), steps("mirrored", *words)
         assert farthest(two[:, :2], one[:, :2]) < 1e-3
@@ -142,9 +142,9 @@ def test_one_device_may_have_batches_of_one():
 
 def test_a_worker_loads_no_more_than_its_share():
     numbers = team(1).own_numbers(SMALL, data.shuffled)
-    asked = dataclasses.replace(SMALL, project="asked", classes=10)
-    pictures, labels = projects.load_album(asked, numbers=numbers)
-    whole, known = projects.load_album(asked)
+    asked = dataclasses.replace(SMALL, project="conditional", classes=10)
+    pictures, labels = projects.load_dataset(asked, numbers=numbers)
+    whole, known = projects.load_dataset(asked)
     assert len(pictures) == len(labels) == 327
     assert np.array_equal(pictures, whole[numbers])
     assert np.array_equal(labels, known[numbers])

@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 from tqdm.auto import tqdm
 
 from mnistgan.datasets import mnist
-from mnistgan.engine.valid import array, checked, optional, pictures, text
+from mnistgan.engine.valid import checked, optional, pictures, text
 from mnistgan.engine.valid import path as valid_path
 
 VERSION = "1.0.0"
@@ -157,7 +157,6 @@ def load_rolls(
     return draw_rolls(load_notes(split, data_dir))
 
 
-@checked(notes=array(STEPS, 4, kinds="i", least=0))
 def draw_rolls(notes: np.ndarray) -> np.ndarray:
     """Draws notes as a picture: time runs to the right, high notes are on top.
 

@@ -11,15 +11,14 @@ from typing import Any
 
 from tensorflow import keras
 
-from mnistgan.engine import files, layers
+from mnistgan.engine import files, legacy
 
 KINDS = {  # what a model may be made of, by the module that Keras writes down
     "keras.layers": keras.layers,
     "keras.initializers": keras.initializers,
     "keras.regularizers": keras.regularizers,
     "keras.constraints": keras.constraints,
-    "mnistgan.engine.layers": layers,
-    "mnistgan.layers": layers,  # where version 0.1 had them
+    "mnistgan.layers": legacy,  # where version 0.1 had layers of its own
 }
 # Of Keras' layers, those that only calculate. Others open files, or run code.
 LAYERS = {
@@ -120,9 +119,11 @@ def load_model(path: str | os.PathLike) -> keras.Model:
         check_model(path)
         with warnings.catch_warnings():  # Keras leaves out weights that it cannot find
             warnings.filterwarnings("error", "Skipping")
-            return keras.models.load_model(path, compile=False, safe_mode=True)
+            model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # a damaged file can fail anywhere inside Keras
         raise ValueError(f"{path} is not a readable .keras model: {error}") from error
+    old = any(type(layer).__module__ == legacy.__name__ for layer in model.layers)
+    return legacy.modern(model) if old else model
 
 
 def without_unused(config: Any) -> Any:
@@ -136,45 +137,18 @@ def without_unused(config: Any) -> Any:
     return [without_unused(x) for x in config] if isinstance(config, list) else config
 
 
-def plain(model: keras.Model) -> keras.Model:
-    """Copies a model, with Keras' own layers in the place of the course's quicker ones.
-
-    The copy has the same weights and calculates the same, to rounding. It can be opened
-    by whoever has Keras, and not this course.
-    """
-    copy = keras.models.clone_model(model, clone_function=plain_layer)
-    copy.set_weights(model.get_weights())
-    return copy
-
-
-def plain_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """A new layer of Keras' own that calculates the same as `layer`."""
-    config = layer.get_config()
-    if isinstance(layer, keras.Model):  # a model that is used as a layer
-        return plain(layer)
-    if isinstance(layer, layers.Fog):
-        noise_std = config.pop("level")
-        return keras.layers.GaussianNoise(noise_std, **config)
-    kinds = {
-        layers.BatchNorm: keras.layers.BatchNormalization,
-        layers.ConvTranspose: keras.layers.Conv2DTranspose,
-    }
-    return kinds.get(type(layer), type(layer)).from_config(config)
-
-
 def save_model(model: keras.Model, path: str | os.PathLike) -> None:
     """Writes a model as a `.keras` file that anybody can open, and notes its checksum.
 
-    It holds only layers of Keras' own; see `plain`. Newer versions of Keras write down
-    options that older ones do not know, even where they are not used; these are left
-    out. The file is written whole or not at all.
+    Newer versions of Keras write down options that older ones do not know, even where
+    they are not used; these are left out. The file is written whole or not at all.
 
     Raises:
         OSError: It cannot be written.
     """
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "model.keras"
-        plain(model).save(raw)
+        model.save(raw)
         with files.whole(path, noted=True) as aside, zipfile.ZipFile(raw) as old:
             with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as new:
                 for name in old.namelist():

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mnistgan.engine import files
+from mnistgan.engine import files, legacy
 from mnistgan.engine.valid import checked
 from mnistgan.engine.valid import path as valid_path
 
@@ -95,7 +95,13 @@ def claim_folder(
                 aside.write_text(own)
         return
     wanted = dataclasses.asdict(settings)
-    found = dict(json.loads((last / "settings.json").read_text()))
+    if legacy.is_old(last / "settings.json"):
+        raise ValueError(
+            f"{folder} holds a run of version 0.1. Its robots can draw, but not learn "
+            "on: the detective is built in another way now. Put the run aside, and "
+            "begin a new one: --afresh, or train(..., afresh=True)"
+        )
+    found = legacy.read_settings(last / "settings.json")
     changes = [
         f"{name} was {found.get(name)!r}, now {value!r}"
         for name, value in wanted.items()

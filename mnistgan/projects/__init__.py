@@ -1,22 +1,68 @@
-"""The projects of the course: which pictures each of them learns from."""
+"""The projects of the course: what each of them draws, and how it learns.
 
+The engine is the same for all of them. To add one of your own, see CONTRIBUTING.md.
+"""
+
+import importlib
 import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from mnistgan import data
 from mnistgan.engine.valid import array, checked
-from mnistgan.settings import PROJECTS, Settings
 
-Album = tuple[np.ndarray, np.ndarray | None]
+# Each name's module holds a `PROJECT`. It is imported when it is needed, not before.
+PROJECTS = {
+    "digits": "mnistgan.projects.digits",
+    "vae": "mnistgan.projects.vae",
+    "conditional": "mnistgan.projects.conditional",
+    "faces": "mnistgan.projects.faces",
+    "music": "mnistgan.projects.music",
+}
+Dataset = tuple[np.ndarray, np.ndarray | None]
 
 
-def load_album(
-    settings: Settings,
+@dataclass(frozen=True)
+class Project:
+    """What differs from one project to another.
+
+    Attributes:
+        load: From `mnistgan.settings.Settings`, the folder for data sets (None for the
+            usual one), and which of the `settings.pictures` pictures are wanted (a
+            slice, or their numbers) to those pictures, `(count, 64, 64, channels)`,
+            uint8, in [0, 255], and their labels, `(count, classes)`, float32, a 1 in
+            each row; None without classes. Fetches or makes them first if needed.
+        build: From settings to the two networks that learn: the generator, and its
+            counterpart, whose name its file gets.
+        defaults: The settings in which it differs from digits; in braces, one for each
+            preset. `channels` and `classes` cannot be changed, nor `judged` if it is 0.
+        make_step: From both networks and an optimizer for each to their training step;
+            None for `mnistgan.training.make_train_step`.
+    """
+
+    load: Callable[[Any, str | os.PathLike | None, Any], Dataset]
+    build: Callable[[Any], tuple[Any, Any]]
+    defaults: dict[str, Any] = field(default_factory=dict)
+    make_step: Callable[..., Any] | None = None
+
+
+def find_project(name: str) -> Project:
+    """Finds a project by its name, one of `PROJECTS`; else ValueError."""
+    if name not in PROJECTS:
+        raise ValueError(
+            f"project is {name!r}; it must be one of {', '.join(PROJECTS)}"
+        )
+    return importlib.import_module(PROJECTS[name]).PROJECT
+
+
+def load_dataset(
+    settings: Any,
     data_dir: str | os.PathLike | None = None,
     pictures: np.ndarray | None = None,
     numbers: np.ndarray | None = None,
-) -> Album:
+) -> Dataset:
     """Loads what a run learns from, fetching or making it first if needed.
 
     Args:
@@ -26,9 +72,7 @@ def load_album(
         numbers: Which of the pictures, where several workers share them; None for all.
 
     Returns:
-        Pictures `(settings.pictures, 64, 64, settings.channels)`, uint8, in [0, 255],
-        and their labels `(settings.pictures, settings.classes)`, float32, a 1 in each
-        row; None without classes.
+        Pictures and labels; see `Project.load`.
 
     Raises:
         OSError: The data cannot be fetched.
@@ -37,40 +81,28 @@ def load_album(
     chosen = slice(None) if numbers is None else numbers
     if pictures is not None:
         return pictures[chosen], None
-    some = f"train[:{settings.pictures}]"
-    if settings.project == "faces":
-        from mnistgan.datasets import faces
-
-        return faces.load_faces(some, data_dir)[0][chosen], None
-    if settings.project == "music":
-        from mnistgan.datasets import chorales
-
-        return chorales.load_rolls(some, data_dir)[chosen], None
-    digits, names = data.load_mnist(some, data_dir)
-    labels = data.one_hot(names[chosen]) if settings.classes else None
-    return data.prepare_all(digits[chosen]), labels
+    return find_project(settings.project).load(settings, data_dir, chosen)
 
 
-def check_fits(settings: Settings) -> None:
+def check_fits(settings: Any) -> None:
     """Refuses settings that do not suit the project's own pictures: ValueError."""
-    project = settings.project
-    kinds = {"digits": (0, 10), "asked": (10,)}.get(project, (0,))
-    channels = (PROJECTS[project].get("channels", 1),)
-    for name, right in {"channels": channels, "classes": kinds}.items():
-        if (value := getattr(settings, name)) not in right:
+    defaults = find_project(settings.project).defaults
+    for name, usual in {"channels": 1, "classes": 0}.items():
+        value, right = getattr(settings, name), defaults.get(name, usual)
+        if value != right:
             raise ValueError(
-                f"{name} is {value}; the pictures of the project {project} need "
-                f"{' or '.join(map(str, right))}"
+                f"{name} is {value}; the pictures of the project {settings.project} "
+                f"need {right}"
             )
-    if settings.judged and project in ("faces", "music"):
+    if settings.judged and defaults.get("judged") == 0:
         raise ValueError(
             f"judged is {settings.judged}; the judge knows digits only, so for the "
-            f"project {project} it must be 0"
+            f"project {settings.project} it must be 0"
         )
 
 
 @checked(pictures=array())
-def check_own(pictures: np.ndarray, settings: Settings) -> None:
+def check_own(pictures: np.ndarray, settings: Any) -> None:
     """Refuses pictures of yours that are not what the settings say: ValueError."""
     wanted = (settings.pictures, 64, 64, settings.channels)
     if pictures.shape != wanted or pictures.dtype != np.uint8:

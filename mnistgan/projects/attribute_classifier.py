@@ -24,7 +24,7 @@ def build_witness() -> keras.Model:
         logits of its answers, `(batch, answers)`, float32.
     """
     images = keras.Input((64, 64, 3), dtype="uint8")
-    eyes = build_features(16, fog=0.0, channels=3)
+    eyes = build_features(16, channels=3, noise_std=0.0)
     features = eyes(layers.Rescaling(1 / 127.5, offset=-1.0)(images))
     logits = {
         question: layers.Dense(len(answers), name=question)(features)

@@ -3,14 +3,90 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from tensorflow import keras
+from tensorflow.keras import layers
 
 from mnistgan import data, evaluation
 from mnistgan.engine.valid import checked, whole
 from mnistgan.engine.valid import text as text_rule
+from mnistgan.models import build_features, build_generator
+from mnistgan.projects import Dataset, Project
 from mnistgan.sampling import classes, draw, make_noise
+from mnistgan.training import make_train_step
 
 SIGNS = " -./:+"  # what may stand between the digits; from a font, not from the artist
 LONGEST = 64
+
+
+def build_conditional_generator(
+    noise_dim: int = 32, classes: int = 10, width: int = 16, hidden: int = 0
+) -> keras.Model:
+    """Builds an artist that can be asked (Mirza and Osindero 2014, section 3.2).
+
+    Args:
+        noise_dim: How many random numbers make one picture, at least 1.
+        classes: Kinds of pictures that it can be asked for.
+        width: See `mnistgan.models.build_generator`, as for the next.
+        hidden: Dense layers that sort the noise. The label does most of that here.
+
+    Returns:
+        A model from a list, noise `(batch, noise_dim)` and labels `(batch, classes)`,
+        float32, 1 for the class asked for and 0 for the others, to pictures
+        `(batch, 64, 64, 1)`, float32, in [-1, 1].
+    """
+    noise, labels = keras.Input((noise_dim,)), keras.Input((classes,))
+    x = layers.Concatenate()([noise, labels])
+    for layer in build_generator(noise_dim + classes, width, hidden=hidden).layers[1:]:
+        x = layer.from_config(layer.get_config())(x)  # the same, behind another input
+    return keras.Model([noise, labels], x, name="generator")
+
+
+def build_conditional_discriminator(
+    classes: int = 10, width: int = 16, noise_std: float = 0.5
+) -> keras.Model:
+    """Builds a detective that also weighs how well a picture goes with its label.
+
+    Args:
+        classes: Kinds of pictures that it is told about.
+        width: See `mnistgan.models.build_features`, as for the next.
+        noise_std: Random noise over every picture in training.
+
+    Returns:
+        A model from a list, pictures `(batch, 64, 64, 1)`, float32, in [-1, 1], and
+        labels `(batch, classes)`, float32, to logits `(batch, 1)`, float32 (Miyato and
+        Koyama 2018, "cGANs with Projection Discriminator", equation 3).
+    """
+    start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
+    features = build_features(width, noise_std=noise_std)
+    labels = keras.Input((classes,))
+    real = layers.Dense(1, dtype="float32", **start)(features.output)
+    typical = layers.Dense(256, **start)(labels)  # features that its class should have
+    fits = layers.Dot(1)([features.output, typical])
+    logits = layers.Add(dtype="float32")([real, fits])
+    return keras.Model([features.input, labels], logits, name="discriminator")
+
+
+def make_conditional_step(
+    generator, discriminator, generator_optimizer, discriminator_optimizer
+):
+    """Makes notebook 03's training step for robots that know labels.
+
+    The labels pass through the generator, so that the discriminator gets each drawing
+    together with what was asked for.
+
+    Args:
+        generator: From noise and labels to pictures in [-1, 1].
+        discriminator: From pictures and labels to logits `(batch, 1)`.
+        generator_optimizer: Changes the generator. It is built here.
+        discriminator_optimizer: Changes the discriminator. It is built here.
+
+    Returns:
+        `step([real_images, labels], [noise, labels])`; see
+        `mnistgan.training.make_train_step`.
+    """
+    noise, labels = generator.inputs
+    labelled = keras.Model([noise, labels], [generator.output, labels])
+    optimizers = generator_optimizer, discriminator_optimizer
+    return make_train_step(labelled, discriminator, *optimizers)
 
 
 @checked(text=text_rule, seed=whole())
@@ -42,7 +118,7 @@ def write(
     if classes(generator) != 10:
         raise ValueError(
             f"this generator knows {classes(generator)} classes, not ten digits; train "
-            "one: python -m mnistgan train --project asked"
+            "one: python -m mnistgan train --project conditional"
         )
     wanted = [int(sign) if sign not in SIGNS else 0 for sign in text]
     noise = make_noise(generator, len(text), seed).numpy()
@@ -59,31 +135,6 @@ def write(
             ImageDraw.Draw(tile).text((32, 32), sign, 255, font, anchor="mm")
             letters[place, ..., 0] = np.array(tile)
     return np.concatenate(list(letters), axis=1)
-
-
-def obeyed(
-    reader: evaluation.Judge, generator: keras.Model, count: int = 10_000, seed: int = 0
-) -> np.ndarray:
-    """Asks for digits, and lets the judge read what was drawn.
-
-    Args:
-        reader: From `mnistgan.evaluation.load_judge`.
-        generator: One that can be asked for the digits 0 to 9.
-        count: How many drawings, at least 10; each digit is asked for in turn.
-        seed: Starts the noise.
-
-    Returns:
-        `(10, 10)`, whole numbers: how often the row was asked for and the column read.
-
-    Raises:
-        ValueError: `count` is below 10.
-    """
-    if count < 10:
-        raise ValueError(f"count is {count}; it must be at least 10, one of each digit")
-    wanted = np.arange(count) % 10
-    drawings = draw(generator, make_noise(generator, count, seed), wanted)
-    read = evaluation.read(reader.network, drawings)[1].argmax(axis=1)
-    return np.bincount(10 * wanted + read, minlength=100).reshape(10, 10)
 
 
 def drawn_lessons(generator: keras.Model, count: int, seed: int = 0):
@@ -120,3 +171,25 @@ def accuracy_after(images: np.ndarray, labels: np.ndarray) -> float:
     seen = evaluation.shrink(data.prepare_all(tests))
     said = student.predict(seen, batch_size=1000, verbose=0).argmax(axis=1)
     return float(np.mean(said == answers))
+
+
+def load(settings, data_dir=None, chosen=slice(None)) -> Dataset:
+    """Loads MNIST's digits with their labels; see `mnistgan.projects.Project.load`."""
+    digits, labels = data.load_mnist(f"train[:{settings.pictures}]", data_dir)
+    return data.prepare_all(digits[chosen]), data.one_hot(labels[chosen])
+
+
+def build_networks(settings):
+    """Builds both networks from settings."""
+    generator = build_conditional_generator(
+        settings.noise_dim, settings.classes, settings.generator_width, settings.hidden
+    )
+    discriminator = build_conditional_discriminator(
+        settings.classes, settings.discriminator_width, settings.noise_std
+    )
+    return generator, discriminator
+
+
+PROJECT = Project(
+    load, build_networks, {"classes": 10, "hidden": 0}, make_conditional_step
+)

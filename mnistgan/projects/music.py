@@ -1,4 +1,4 @@
-"""Chorales as sound, and how like Bach they are.
+"""Chorales as pictures, as sound, and how like Bach they are.
 
 Notes are as in `mnistgan.datasets.chorales`.
 """
@@ -7,8 +7,34 @@ from itertools import pairwise
 
 import numpy as np
 
-from mnistgan.datasets.chorales import BAR, RANGES, STEPS, WHITE_KEYS, extra
+from mnistgan.datasets.chorales import (
+    BAR,
+    RANGES,
+    STEPS,
+    WHITE_KEYS,
+    extra,
+    load_rolls,
+)
 from mnistgan.engine.valid import array, checked
+from mnistgan.projects import Dataset, Project
+from mnistgan.projects.digits import build_networks
+
+
+def load(settings, data_dir=None, chosen=slice(None)) -> Dataset:
+    """Loads the piano rolls, reading the chorales first if needed; see `Project`."""
+    return load_rolls(f"train[:{settings.pictures}]", data_dir)[chosen], None
+
+
+PROJECT = Project(
+    load,
+    build_networks,
+    {
+        "pictures": 2_600,
+        "previews": 1,
+        "judged": 0,
+        "discriminator_learning_rate": 4e-4,
+    },
+)
 
 
 def to_midi(notes: np.ndarray, seconds: float = 0.16):

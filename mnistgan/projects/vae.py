@@ -10,17 +10,17 @@ import tensorflow as tf
 from tensorflow import keras
 from tensorflow.keras import layers
 
-from mnistgan.data import prepare_image, to_float
-from mnistgan.engine.distribute import shared_normal
+from mnistgan.data import prepare_image
 from mnistgan.engine.valid import checked, pictures, whole
-from mnistgan.models import build_features
+from mnistgan.models import build_features, build_generator
+from mnistgan.projects import Project
+from mnistgan.projects.digits import load_digits
 
 TINY = 1e-4  # no pixel is quite certain: the logarithm of 0 has no value
 FINE = 0.03  # nats for one such pixel
 PAPER = -0.95  # tanh of it is the mean of all pixels of the digits
 
 
-@checked(noise_dim=whole(1, 10_000), width=whole(1, 1_000), channels=whole(1, 100))
 def build_encoder(
     noise_dim: int = 32, width: int = 16, channels: int = 1
 ) -> keras.Model:
@@ -37,7 +37,7 @@ def build_encoder(
         variances, of a normal distribution for each number.
     """
     start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
-    features = build_features(width, fog=0.0, channels=channels)
+    features = build_features(width, channels, noise_std=0.0)
     described = layers.Dense(2 * noise_dim, dtype="float32", **start)(features.output)
     return keras.Model(features.input, described, name="encoder")
 
@@ -119,7 +119,7 @@ def mean_ink(drawn: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     return tf.math.log(share / (1.0 - share))
 
 
-def make_vae_step(generator, encoder, generator_optimizer, encoder_optimizer, seed=0):
+def make_vae_step(generator, encoder, generator_optimizer, encoder_optimizer):
     """Makes the compiled training step of a VAE; see `mnistgan.training`.
 
     Args:
@@ -127,33 +127,31 @@ def make_vae_step(generator, encoder, generator_optimizer, encoder_optimizer, se
         encoder: From `build_encoder`.
         generator_optimizer: Changes the generator. It is built here.
         encoder_optimizer: Changes the encoder. It is built here.
-        seed: Starts the noise, as in `mnistgan.training.make_train_step`.
 
     Returns:
-        A `tf.function` from pictures `(batch, 64, 64, 1)`, uint8, in [0, 255], to what
-        the descriptions say and what the drawings miss (float32 scalars, in nats; their
-        sum is the negative ELBO), and the logits (scalars, too) of the ink that it
-        draws where the pictures have ink, and where they have none.
+        A `tf.function` from pictures `(batch, 64, 64, 1)`, float32, in [-1, 1], and
+        noise `(batch, noise_dim)`, float32, to the KL divergence and the reconstruction
+        error (float32 scalars, in nats; their sum is the negative ELBO), and the logits
+        (scalars, too) of the ink that it draws where the pictures have ink, and where
+        they have none.
     """
     weights = [x.trainable_variables for x in (generator, encoder)]
     generator_optimizer.build(weights[0])
     encoder_optimizer.build(weights[1])
 
-    def train_step(images, labels=None):
-        pictures, step = to_float(images), generator_optimizer.iterations.value
+    def train_step(images, noise):
         with tf.GradientTape() as tape:
-            mean, log_variance = tf.split(encoder(pictures, training=True), 2, axis=1)
-            noise = shared_normal((len(images), mean.shape[1]), (seed, step))
+            mean, log_variance = tf.split(encoder(images, training=True), 2, axis=1)
             numbers = mean + tf.exp(0.5 * log_variance) * noise
             redrawn = generator(numbers, training=True)
-            wanted, drawn = ink(pictures), ink(redrawn)
+            wanted, drawn = ink(images), ink(redrawn)
             missed = -tf.nn.compute_average_loss(log_likelihood(wanted, drawn))
-            said = tf.nn.compute_average_loss(kl_to_noise(mean, log_variance))
-            loss = said + missed + mottle(redrawn)
-        slopes = tape.gradient(loss, weights)
-        generator_optimizer.apply(slopes[0])
-        encoder_optimizer.apply(slopes[1])
-        return said, missed, mean_ink(drawn, wanted), mean_ink(drawn, 1.0 - wanted)
+            kl = tf.nn.compute_average_loss(kl_to_noise(mean, log_variance))
+            loss = kl + missed + mottle(redrawn)
+        gradients = tape.gradient(loss, weights)
+        generator_optimizer.apply(gradients[0])
+        encoder_optimizer.apply(gradients[1])
+        return kl, missed, mean_ink(drawn, wanted), mean_ink(drawn, 1.0 - wanted)
 
     return tf.function(train_step)
 
@@ -210,3 +208,25 @@ def elbo(
         weights = tf.stack([log_weights(part, noise) for noise in noises])
         bounds.append(tf.reduce_logsumexp(weights, axis=0) - np.log(samples))
     return float(tf.reduce_mean(tf.concat(bounds, axis=0)))
+
+
+def build_networks(settings):
+    """Builds the generator, which starts with dark paper, and the encoder."""
+    generator = build_generator(
+        settings.noise_dim, settings.generator_width, settings.channels, settings.hidden
+    )
+    start_dark(generator)
+    width, channels = settings.discriminator_width, settings.channels
+    return generator, build_encoder(settings.noise_dim, width, channels)
+
+
+PROJECT = Project(
+    load_digits,
+    build_networks,
+    {
+        "hidden": 0,
+        "generator_learning_rate": 3e-3,
+        "discriminator_learning_rate": 3e-3,
+    },
+    make_vae_step,
+)

@@ -14,7 +14,6 @@ from PIL import Image
 
 from mnistgan import latent, plots
 from mnistgan.data import to_uint8
-from mnistgan.models import told
 from mnistgan.sampling import (
     PRETRAINED,
     classes,
@@ -24,6 +23,7 @@ from mnistgan.sampling import (
     noise_dim,
     walk,
     wishes,
+    with_labels,
 )
 from mnistgan.settings import runs_folder
 from mnistgan.widgets.explore import to_png
@@ -76,7 +76,7 @@ class Studio:
 
         @tf.function(input_signature=shapes)
         def paint(noise, labels=None):
-            return to_uint8(self._generator(told(noise, labels), training=False))
+            return to_uint8(self._generator(with_labels(noise, labels), training=False))
 
         self._paint = paint
         # One thread draws for all visitors: TensorFlow prepares itself anew in each
@@ -101,8 +101,8 @@ class Studio:
         if not 1 <= len(noise) <= AT_ONCE:
             raise ValueError(f"{len(noise)} pictures; choose 1 to {AT_ONCE}")
         labels = wishes(self._generator, len(noise), wanted)
-        told_all = [noise] if labels is None else [noise, labels]
-        return self._painter.submit(lambda: self._paint(*told_all).numpy()).result()
+        inputs = [noise] if labels is None else [noise, labels]
+        return self._painter.submit(lambda: self._paint(*inputs).numpy()).result()
 
     def turned(self, seed: int, turns: list[float]) -> np.ndarray:
         """The noise of a seed after each knob was turned: `(1, noise_dim)`, float32."""

@@ -15,8 +15,14 @@ from tensorflow import keras
 from mnistgan import latent, plots
 from mnistgan.data import to_uint8
 from mnistgan.engine.valid import checked, whole
-from mnistgan.models import told
-from mnistgan.sampling import classes, draw, make_noise, noise_dim, wishes
+from mnistgan.sampling import (
+    classes,
+    draw,
+    make_noise,
+    noise_dim,
+    wishes,
+    with_labels,
+)
 
 STIFF = {"flex": "0 0 auto", "align_self": "flex-start"}  # keeps a picture's shape
 REACH = 3.0  # sliders go from -3 to 3: 99.7% of a normal distribution
@@ -37,7 +43,7 @@ def make_painter(generator: keras.Model, pixels: int = 256) -> Callable:
 
     @tf.function
     def paint(noise, labels):
-        return to_uint8(generator(told(noise, labels), training=False))
+        return to_uint8(generator(with_labels(noise, labels), training=False))
 
     def paint_png(noise, wanted=None):
         labels = wishes(generator, 1, wanted)

@@ -31,7 +31,7 @@ from tensorflow import keras  # noqa: E402
 from tensorflow.keras import layers  # noqa: E402
 
 from mnistgan import data, evaluation, models, sampling, training  # noqa: E402
-from mnistgan.engine.layers import BatchNorm, ConvTranspose, Fog  # noqa: E402
+from mnistgan.projects import digits  # noqa: E402
 from mnistgan.settings import Settings, choose_settings  # noqa: E402
 from mnistgan.training import make_train_step  # noqa: E402
 
@@ -56,11 +56,11 @@ def slope(x):
 
 def conv(x, channels, kernel=4, stride=2):
     x = layers.Conv2D(channels, kernel, stride, "same", use_bias=False, **START)(x)
-    return slope(BatchNorm(momentum=0.9)(x))
+    return slope(layers.BatchNormalization(momentum=0.9)(x))
 
 
 def tiles(x):
-    """Cuts 64×64×n into 16×16×16n, as mnistgan.models.build_discriminator does."""
+    """Cuts 64×64×n into 16×16×16n."""
     channels = x.shape[-1]
     x = layers.Permute((1, 3, 2, 4, 5))(layers.Reshape((16, 4, 16, 4, channels))(x))
     return layers.Reshape((16, 16, 16 * channels))(x)
@@ -70,26 +70,26 @@ def head(x, dense):
     x = layers.Flatten()(x)
     if dense:
         x = layers.Dense(dense, use_bias=False, **START)(x)
-        x = slope(BatchNorm(momentum=0.9)(x))
+        x = slope(layers.BatchNormalization(momentum=0.9)(x))
     return layers.Dense(1, **START)(x)
 
 
 def detective(
     width=16,
-    fog=0.5,
+    noise_std=0.5,
     first=16,
     kernel=8,
     stride=4,
     dense=256,
     spread=False,
     before=(),
-    **grey,  # one channel and no classes: there is nothing to choose
+    **grey,  # one channel: there is nothing to choose
 ):
     """The discriminator, with more to choose from."""
     x = images = keras.Input((64, 64, 1))
     for layer in before:
         x = layer()(x)
-    x = Fog(fog)(x)
+    x = layers.GaussianNoise(noise_std)(x)
     if stride == 4:
         x, kernel, stride = tiles(x), kernel // 4, 1
     x = slope(layers.Conv2D(first, kernel, stride, "same", **START)(x))
@@ -121,7 +121,7 @@ def artist(
             x = layers.Concatenate()([x, noise])
         if norm or last:
             x = layers.Dense(size, use_bias=False, **START)(x)
-            x = BatchNorm(momentum=0.9)(x)
+            x = layers.BatchNormalization(momentum=0.9)(x)
         else:
             x = layers.Dense(size, kernel_initializer="he_normal")(x)
         x = slope(x) if leaky and not last else layers.ReLU()(x)
@@ -130,27 +130,27 @@ def artist(
         (4 * width, 2 * width) if quarter else (4 * width, 2 * width, width)
     ):
         x = layers.Conv2DTranspose(channels, 4, 2, "same", use_bias=False, **START)(x)
-        x = layers.ReLU()(BatchNorm(momentum=0.9)(x))
+        x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
     if quarter:
         x = layers.Conv2DTranspose(1, 8, 4, "same", **START)(x)
     else:
-        x = ConvTranspose(1, **START)(x)
+        x = layers.Conv2DTranspose(1, 4, 2, "same", **START)(x)
     return keras.Model(noise, layers.Activation("tanh")(x))
 
 
 class Coins(layers.Layer):
     """Coins beside the noise: 1 or -1, the sign of its first numbers."""
 
-    def __init__(self, coins):
-        super().__init__()
+    def __init__(self, coins, **kwargs):
+        super().__init__(**kwargs)
         self.coins = coins
 
     def call(self, x):
         return tf.concat([x, tf.sign(x[:, : self.coins])], axis=-1)
 
 
-class FadingFog(layers.Layer):
-    """Fog that thins out in a straight line, from `start` to `end`."""
+class FadingNoise(layers.Layer):
+    """Noise that thins out in a straight line, from `start` to `end`."""
 
     def __init__(self, start=0.5, end=0.1):
         super().__init__()
@@ -219,17 +219,15 @@ def worst_loss(fake_logits, share=0.5):
     return tf.reduce_mean(softplus(-worst))
 
 
-def make_relativistic_step(generator, discriminator, g_adam, d_adam, seed=0):
+def make_relativistic_step(generator, discriminator, g_adam, d_adam):
     """Each real picture against one drawn one (R3GAN, Huang et al. 2024, section 2)."""
     g_weights, d_weights = (x.trainable_variables for x in (generator, discriminator))
     g_adam.build(g_weights)
     d_adam.build(d_weights)
 
-    def train_step(images, labels=None):
-        shape = (len(images), generator.input_shape[1])
-        noise = tf.random.stateless_normal(shape, (seed, g_adam.iterations.value))
+    def train_step(real_images, noise):
         with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
-            real_logits = discriminator(data.to_float(images), training=True)
+            real_logits = discriminator(real_images, training=True)
             fake_logits = discriminator(generator(noise, training=True), training=True)
             g_loss = tf.reduce_mean(softplus(real_logits - fake_logits))
             d_loss = tf.reduce_mean(softplus(fake_logits - real_logits))
@@ -240,7 +238,7 @@ def make_relativistic_step(generator, discriminator, g_adam, d_adam, seed=0):
     return tf.function(train_step)
 
 
-def make_penalised_step(generator, discriminator, g_adam, d_adam, seed=0, gamma=0.1):
+def make_penalised_step(generator, discriminator, g_adam, d_adam, gamma=0.1):
     """Relativistic, with R1 and R2: no steep slopes around real or drawn pictures."""
     g_weights, d_weights = (x.trainable_variables for x in (generator, discriminator))
     g_adam.build(g_weights)
@@ -253,12 +251,10 @@ def make_penalised_step(generator, discriminator, g_adam, d_adam, seed=0, gamma=
         slopes = tape.gradient(logits, pictures)
         return logits, tf.reduce_mean(tf.reduce_sum(slopes**2, axis=[1, 2, 3]))
 
-    def train_step(images, labels=None):
-        shape = (len(images), generator.input_shape[1])
-        noise = tf.random.stateless_normal(shape, (seed, g_adam.iterations.value))
+    def train_step(real_images, noise):
         with tf.GradientTape() as g_tape, tf.GradientTape() as d_tape:
             fake_images = generator(noise, training=True)
-            real_logits, real_steepness = steepness(data.to_float(images))
+            real_logits, real_steepness = steepness(real_images)
             fake_logits, fake_steepness = steepness(fake_images)
             g_loss = tf.reduce_mean(softplus(real_logits - fake_logits))
             d_loss = tf.reduce_mean(softplus(fake_logits - real_logits))
@@ -270,26 +266,24 @@ def make_penalised_step(generator, discriminator, g_adam, d_adam, seed=0, gamma=
     return tf.function(train_step)
 
 
-def make_twice_step(generator, discriminator, g_adam, d_adam, seed=0):
+def make_twice_step(generator, discriminator, g_adam, d_adam):
     """The detective learns twice for each time that the artist does.
 
     Each half of the batch is a turn of the detective, the second one of both.
     """
-    both = make_train_step(generator, discriminator, g_adam, d_adam, seed)
+    both = make_train_step(generator, discriminator, g_adam, d_adam)
     d_weights = discriminator.trainable_variables
 
-    def train_step(images, labels=None):
-        first, second = tf.split(images, 2)
-        shape = (len(first), generator.input_shape[1])
-        noise = tf.random.stateless_normal(shape, (seed + 1, g_adam.iterations.value))
-        fake_images = generator(noise, training=True)
+    def train_step(real_images, noise):
+        (first, second), (other, own) = tf.split(real_images, 2), tf.split(noise, 2)
+        fake_images = generator(other, training=True)
         with tf.GradientTape() as tape:
-            real_logits = discriminator(data.to_float(first), training=True)
+            real_logits = discriminator(first, training=True)
             fake_logits = discriminator(fake_images, training=True)
             loss = models.discriminator_loss(real_logits, fake_logits)
         d_adam.apply(tape.gradient(loss, d_weights))
         d_adam.iterations.assign_sub(1)  # both turns belong to one step
-        return both.python_function(second)
+        return both.python_function(second, own)
 
     return tf.function(train_step)
 
@@ -326,10 +320,10 @@ def other(**choices):
 
 
 def clearing(start, end):
-    layer = functools.partial(FadingFog, start, end)
+    layer = functools.partial(FadingNoise, start, end)
     return {
-        "build_discriminator": lambda width, fog, **_: detective(
-            fog=0.0, before=[layer]
+        "build_discriminator": lambda width, **_: detective(
+            noise_std=0.0, before=[layer]
         )
     }
 
@@ -345,7 +339,7 @@ def best(share):
 OURS = {"build_generator": models.build_generator}
 GROWING = "growing, 16 to 32 to 64"
 
-# What differs from the start: settings first, then functions of mnistgan.training.
+# What differs from the start: settings first, then functions of the course.
 ROWS = {
     "the start": ({}, {}),
     "the recipe": ({}, OURS),
@@ -356,12 +350,12 @@ ROWS = {
         {"batch_size": 48},
         OURS | {"make_average_step": make_short_average_step},
     ),
-    "the recipe, batch 64, fog 0.35": ({"batch_size": 64, "fog": 0.35}, OURS),
-    "the recipe, batch 48, fog 0.7": ({"batch_size": 48, "fog": 0.7}, OURS),
+    "the recipe, batch 64, noise 0.35": ({"batch_size": 64, "noise_std": 0.35}, OURS),
+    "the recipe, batch 48, noise 0.7": ({"batch_size": 48, "noise_std": 0.7}, OURS),
     "not averaged": ({}, {"make_average_step": make_copy_step}),
     "the textbook, all of it": (
         {**rates(2e-4, 2e-4), "batch_size": 128, "noise_dim": 100, "final_rate": 1.0}
-        | {"fog": 0.0},
+        | {"noise_std": 0.0},
         {"make_average_step": make_copy_step}
         | drawn_by(mapping=())
         | other(kernel=4, stride=2, dense=0),
@@ -379,11 +373,11 @@ ROWS = {
     "batch 128": ({"batch_size": 128}, {}),
     "16 random numbers": ({"noise_dim": 16}, {}),
     "100 random numbers": ({"noise_dim": 100}, {}),
-    "no fog": ({"fog": 0.0}, {}),
-    "fog 0.3": ({"fog": 0.3}, {}),
-    "fog 0.8": ({"fog": 0.8}, {}),
-    "fog from 0.5 to 0.2": ({}, clearing(0.5, 0.2)),
-    "fog from 0.5 to 0.05": ({}, clearing(0.5, 0.05)),
+    "no noise": ({"noise_std": 0.0}, {}),
+    "noise 0.3": ({"noise_std": 0.3}, {}),
+    "noise 0.8": ({"noise_std": 0.8}, {}),
+    "noise from 0.5 to 0.2": ({}, clearing(0.5, 0.2)),
+    "noise from 0.5 to 0.05": ({}, clearing(0.5, 0.05)),
     "no momentum": ({"beta_1": 0.0}, {}),
     "artist half as wide": ({"generator_width": 8}, {}),
     "detective half as wide": ({"discriminator_width": 8}, {}),
@@ -440,8 +434,8 @@ ROWS = {
         {"make_train_step": make_twice_step},
     ),
     "relativistic, R1 and R2": ({}, {"make_train_step": make_penalised_step}),
-    "relativistic, R1 and R2, no fog": (
-        {"fog": 0.0},
+    "relativistic, R1 and R2, no noise": (
+        {"noise_std": 0.0},
         {"make_train_step": make_penalised_step},
     ),
 }
@@ -451,6 +445,20 @@ def batches(images, settings):
     """Shuffled batches without an end."""
     for epoch in itertools.count():
         yield from data.make_dataset(images, settings.batch_size, seed=epoch)
+
+
+def places(name):
+    """Where a row's own functions belong: a module, a name in it, and what goes there.
+
+    The functions of "the start" are the course's first ones.
+    """
+    _, patches = ROWS[name]
+    for function, own in {**drawn_by(), **patches}.items():
+        if function == "make_train_step":
+            project = dataclasses.replace(digits.PROJECT, make_step=own)
+            yield digits, "PROJECT", project
+        else:
+            yield (digits if function.startswith("build") else training), function, own
 
 
 def begin(settings):
@@ -472,9 +480,9 @@ def seconds_a_step(settings, images, steps=40):
 
 def run(name, seconds, seed):
     """Trains and judges one row; returns its line of the table."""
-    changes, patches = ROWS[name]
-    for function, replacement in {**drawn_by(), **patches}.items():
-        setattr(training, function, replacement)
+    changes, _ = ROWS[name]
+    for place in places(name):
+        setattr(*place)
     chosen = choose_settings("quick", seed=seed, **changes)
     settings = Timed(**dataclasses.asdict(chosen))
     images = data.prepare_all(data.load_mnist("train")[0])
@@ -486,12 +494,12 @@ def run(name, seconds, seed):
     taken = steps
     if early:
         taken += growing.grow(settings, state, seconds, batches(images, settings))
-    fogs = [x for x in state.discriminator.layers if isinstance(x, FadingFog)]
+    fading = [x for x in state.discriminator.layers if isinstance(x, FadingNoise)]
     deck = itertools.islice(batches(images, settings), settings.steps)
     for number, batch in enumerate(deck):
-        for fog in fogs:
-            fog.level.assign(
-                fog.start + (fog.end - fog.start) * number / settings.steps
+        for layer in fading:
+            layer.level.assign(
+                layer.start + (layer.end - layer.start) * number / settings.steps
             )
         step(batch)
     noise = sampling.make_noise(state.averaged, 10_000, seed=1)

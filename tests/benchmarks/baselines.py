@@ -24,6 +24,7 @@ from mnistgan.engine import machine
 tf = machine.load_tensorflow()
 
 from matplotlib import pyplot as plt  # noqa: E402
+from speed import with_noise  # noqa: E402
 from tensorflow import keras  # noqa: E402
 from tensorflow.keras import layers  # noqa: E402
 
@@ -101,8 +102,8 @@ def tensorflow_tutorial(digits, seed):
         discriminator,
         keras.optimizers.Adam(1e-4),
         keras.optimizers.Adam(1e-4),
-        seed,
     )
+    step = with_noise(step, 100, seed)
 
     def draw(count):
         noise = tf.random.normal((count, 100))

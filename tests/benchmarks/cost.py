@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from speed import digits, measure, run
+from speed import digits, measure, run, with_noise
 
 CHOICES = {
     "as it is": {},
@@ -69,15 +69,13 @@ def matrix_peak(size=2048):
     return 2 * size**3 / min(times)
 
 
-def networks(size, noise_dim, wide, narrow, fog):
+def networks(size, noise_dim, wide, narrow, noise_std):
     """Our two networks, as mnistgan.models builds them, for another picture size."""
     from tensorflow import keras
     from tensorflow.keras import layers
 
-    from mnistgan.engine.layers import BatchNorm, ConvTranspose, Fog
-
     def normal(x, layer, activation):
-        return activation(BatchNorm(momentum=0.9)(layer(x)))
+        return activation(layers.BatchNormalization(momentum=0.9)(layer(x)))
 
     doublings = (size // 8).bit_length() - 1  # of 4×4, before the last one
     bare, slope = {"use_bias": False}, layers.LeakyReLU(negative_slope=0.2)
@@ -88,11 +86,10 @@ def networks(size, noise_dim, wide, narrow, fog):
     for channels in (wide * 2**k for k in reversed(range(doublings))):
         layer = layers.Conv2DTranspose(channels, 4, 2, "same", **bare)
         x = normal(x, layer, layers.ReLU())
-    drawn = layers.Activation("tanh")(ConvTranspose(1)(x))
-    x = images = keras.Input((size, size, 1))
-    x = layers.Reshape((size // 4, 4, size // 4, 4))(Fog(fog)(x))
-    x = layers.Reshape((size // 4, size // 4, 16))(layers.Permute((1, 3, 2, 4))(x))
-    x = slope(layers.Conv2D(narrow, 2, padding="same")(x))
+    drawn = layers.Activation("tanh")(layers.Conv2DTranspose(1, 4, 2, "same")(x))
+    images = keras.Input((size, size, 1))
+    x = layers.GaussianNoise(noise_std)(images)
+    x = slope(layers.Conv2D(narrow, 8, 4, "same")(x))
     for channels in (8 * narrow // 2**k for k in reversed(range(doublings - 1))):
         x = normal(x, layers.Conv2D(channels, 4, 2, "same", **bare), slope)
     x = normal(layers.Flatten()(x), layers.Dense(256, **bare), slope)
@@ -106,6 +103,7 @@ def run_step(size=64, cores=None, **changes):
     import tensorflow as tf
 
     from mnistgan import training
+    from mnistgan.engine.accelerate import accelerate
     from mnistgan.engine.optimizers import Adam
     from mnistgan.models import build_discriminator, build_generator
 
@@ -114,14 +112,15 @@ def run_step(size=64, cores=None, **changes):
     if size == 64:
         both = (
             build_generator(chosen.noise_dim, wide),
-            build_discriminator(narrow, chosen.fog),
+            build_discriminator(narrow, noise_std=chosen.noise_std),
         )
     else:
-        both = networks(size, chosen.noise_dim, wide, narrow, chosen.fog)
+        both = networks(size, chosen.noise_dim, wide, narrow, chosen.noise_std)
         shape = (size, size)
         batches = [tf.cast(tf.image.resize(x, shape), "uint8") for x in batches]
     adams = (Adam(1e-3, beta_1=chosen.beta_1) for _ in both)
-    step = training.make_train_step(*both, *adams)
+    step = training.make_train_step(*map(accelerate, both), *adams)
+    step = with_noise(step, chosen.noise_dim)
     found = measure(lambda batch: float(step(batch)[0]), batches)
     share = found["images/s"] * step_flop(*both) / matrix_peak()
     return {**found, "batch": chosen.batch_size, "peak share": share}

@@ -1,6 +1,6 @@
 """GAN-train: what does a reader learn from drawn digits, and what from real ones?
 
-python tests/benchmarks/gan_train.py [FILE]   # default: runs/asked/generator.keras
+python tests/benchmarks/gan_train.py [FILE]  # or runs/conditional/generator.keras
 """
 
 import sys
@@ -14,7 +14,11 @@ from mnistgan.settings import runs_folder
 def main():
     """Prints both accuracies on the real test digits."""
     machine.load_tensorflow()
-    model = sys.argv[1] if sys.argv[1:] else runs_folder() / "asked" / "generator.keras"
+    model = (
+        sys.argv[1]
+        if sys.argv[1:]
+        else runs_folder() / "conditional" / "generator.keras"
+    )
     drawn = conditional.drawn_lessons(sampling.load_generator(model), 60_000)
     digits, labels = data.load_mnist("train")
     for name, lessons in (

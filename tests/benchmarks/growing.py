@@ -8,11 +8,12 @@ have learned. Each size gets an output and a first layer of its own, without fad
 import time
 
 import tensorflow as tf
+from speed import with_noise
 from tensorflow import keras
 from tensorflow.keras import layers
 
 from mnistgan import training
-from mnistgan.engine.layers import ConvTranspose, Fog
+from mnistgan.engine.accelerate import accelerate
 from mnistgan.engine.optimizers import Adam
 
 SHARES = {16: 0.2, 32: 0.3}  # of the time; the rest goes to 64×64
@@ -23,14 +24,16 @@ def smaller_generator(generator, size):
     """The artist's first layers, with an output of `size` × `size` pixels."""
     inner = [x.output for x in generator.layers if isinstance(x, layers.ReLU)]
     (half,) = [x for x in inner if x.shape[1:-1] == (size // 2, size // 2)]
-    drawn = layers.Activation("tanh")(ConvTranspose(1, **START)(half))
+    drawn = layers.Activation("tanh")(
+        layers.Conv2DTranspose(1, 4, 2, "same", **START)(half)
+    )
     return keras.Model(generator.input, drawn)
 
 
-def smaller_discriminator(discriminator, size, fog):
+def smaller_discriminator(discriminator, size, noise_std):
     """The detective's later layers, behind a first one for `size` × `size` pixels."""
     images, tile = keras.Input((size, size, 1)), size // 16
-    x = layers.Reshape((16, tile, 16, tile))(Fog(fog)(images))
+    x = layers.Reshape((16, tile, 16, tile))(layers.GaussianNoise(noise_std)(images))
     x = layers.Reshape((16, 16, tile**2))(layers.Permute((1, 3, 2, 4))(x))
     x = layers.Conv2D(16, 2, padding="same", **START)(x)
     first = [isinstance(x, layers.Conv2D) for x in discriminator.layers].index(True)
@@ -54,9 +57,13 @@ def grow(settings, state, seconds, batches):
     taken = 0
     for size, share in SHARES.items():
         generator = smaller_generator(state.generator, size)
-        discriminator = smaller_discriminator(state.discriminator, size, settings.fog)
+        discriminator = smaller_discriminator(
+            state.discriminator, size, settings.noise_std
+        )
         adams = (Adam(1e-3, beta_1=settings.beta_1) for _ in range(2))
-        step = training.make_train_step(generator, discriminator, *adams)
+        quick = map(accelerate, (generator, discriminator))
+        step = training.make_train_step(*quick, *adams)
+        step = with_noise(step, settings.noise_dim)
         deadline = time.process_time() + share * seconds
         while time.process_time() < deadline:
             small = tf.image.resize(next(batches), (size, size), "area")

@@ -90,9 +90,9 @@ def measure(options):
     step = training.make_whole_step(settings, state, team)
     team.follow_chief(training.changed_by(state))
     numbers = team.own_numbers(settings, data.shuffled)
-    album = projects.load_album(settings, numbers=numbers)
+    dataset = projects.load_dataset(settings, numbers=numbers)
     found, spent = [], []
-    for batch in training.make_batches(*album, settings, 0, team):
+    for batch in training.make_batches(*dataset, settings, 0, team):
         start = time.perf_counter()
         found.append(step(*batch).numpy().tolist())
         spent.append(1000 * (time.perf_counter() - start))

@@ -1,0 +1,30 @@
+"""Handwritten digits, the project of notebooks 01 to 05."""
+
+from mnistgan import data
+from mnistgan.models import build_discriminator, build_generator
+from mnistgan.projects import Dataset, Project
+
+
+def load_digits(settings, data_dir=None, chosen=slice(None)) -> Dataset:
+    """Loads MNIST's digits; see `mnistgan.projects.Project.load`."""
+    digits, _ = data.load_mnist(f"train[:{settings.pictures}]", data_dir)
+    return data.prepare_all(digits[chosen]), None
+
+
+def build_networks(settings):
+    """Builds the generator and the discriminator of notebook 02."""
+    generator = build_generator(
+        settings.noise_dim,
+        settings.generator_width,
+        channels=settings.channels,
+        hidden=settings.hidden,
+    )
+    discriminator = build_discriminator(
+        settings.discriminator_width,
+        channels=settings.channels,
+        noise_std=settings.noise_std,
+    )
+    return generator, discriminator
+
+
+PROJECT = Project(load_digits, build_networks)
