@@ -16,8 +16,8 @@ from mnistgan.engine import machine
 machine.load_tensorflow()
 
 from mnistgan import data, evaluation, latent, metrics, plots  # noqa: E402
-from mnistgan.engine.runs import read_diary  # noqa: E402
-from mnistgan.sampling import PRETRAINED, draw, load_generator, make_noise, walk  # noqa: E402
+from mnistgan.engine.runs import read_history  # noqa: E402
+from mnistgan.sampling import PRETRAINED, draw, interpolate, load_generator, make_noise  # noqa: E402
 from mnistgan.settings import Settings, runs_folder  # noqa: E402
 from mnistgan.widgets import explore  # noqa: E402
 
@@ -135,10 +135,10 @@ def judged(drawings):
         .max(axis=1)
         .argsort()
     )
-    album = evaluation.load_album("train")
+    images = evaluation.load_real_rows("train")
     some = evaluation.shrink(drawings[:12])
-    which, _ = metrics.nearest(some.reshape(12, -1), album)
-    twins = album[which].reshape(some.shape)
+    which, _ = metrics.nearest(some.reshape(12, -1), images)
+    twins = images[which].reshape(some.shape)
     rows = {
         "Surest": drawings[found[-24:]],
         "Most puzzled": drawings[found[:24]],
@@ -184,7 +184,7 @@ def film():
 
 def light_copy(image, name, colours=32):
     """Saves a picture with few colours, so that it is light."""
-    with plots.files.whole(HERE / name) as aside:
+    with plots.files.atomic_write(HERE / name) as aside:
         image.convert("RGB").quantize(colours).save(aside, optimize=True)
 
 
@@ -202,9 +202,9 @@ def explorers():
     for row in range(3):
         raw[9 * row : 9 * row + 9, row] = turns
     plots.save_grid(draw(generator, raw), HERE / "raw_numbers.png", 9)
-    knobs = latent.find_knobs(generator, 8).directions
-    slants = [abs(latent.effect(generator, knob)["slant"]) for knob in knobs]
-    slant = knobs[int(np.argmax(slants))]
+    directions = latent.find_directions(generator, 8).vectors
+    slants = [abs(latent.effect(generator, knob)["slant"]) for knob in directions]
+    slant = directions[int(np.argmax(slants))]
     strips = [
         draw(generator, make_noise(generator, 1, seed) + turns[:, None] * slant)
         for seed in range(60)
@@ -214,7 +214,7 @@ def explorers():
         s for s in strips if len(set(evaluation.read(network, s)[1].argmax(1))) == 1
     ]
     plots.save_grid(max(steady, key=leaning), HERE / "knobs.png", 9)
-    atlas = explore.MapExplorer(generator, knobs[:2])
+    atlas = explore.MapExplorer(generator, directions[:2])
     atlas.x.value, atlas.y.value = 1.5, -1.0
     light_copy(Image.open(io.BytesIO(atlas.map.value)), "map.png")
 
@@ -238,12 +238,12 @@ if __name__ == "__main__":
     grid = Image.fromarray(plots.tile(drawings)).resize(
         (396, 396), Image.Resampling.BOX
     )
-    with plots.files.whole(HERE / "drawn.png") as aside:
+    with plots.files.atomic_write(HERE / "drawn.png") as aside:
         grid.save(aside, optimize=True)
     plots.save_grid(
-        draw(generator, walk(noise[0], noise[1], 12)), HERE / "walk.png", 12
+        draw(generator, interpolate(noise[0], noise[1], 12)), HERE / "walk.png", 12
     )
-    plots.save_figure(plots.plot_losses(read_diary(RUN)), HERE / "losses.png")
+    plots.save_figure(plots.plot_losses(read_history(RUN)), HERE / "losses.png")
     judged(draw(generator, make_noise(generator, 2000, seed=1)))
     film()
     rounds(runs_folder() / "pretrained")

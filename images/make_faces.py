@@ -18,7 +18,7 @@ tf = machine.load_tensorflow()
 from mnistgan import latent, plots  # noqa: E402
 from mnistgan.datasets import faces  # noqa: E402
 from mnistgan.projects import attribute_classifier  # noqa: E402
-from mnistgan.sampling import draw, load_generator, make_noise, walk  # noqa: E402
+from mnistgan.sampling import draw, interpolate, load_generator, make_noise  # noqa: E402
 from mnistgan.settings import runs_folder  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -28,7 +28,7 @@ COUNT = 2000  # pictures in each row of the table
 
 def light_copy(image, name, colours=64):
     """Saves a picture with few colours, so that it is light."""
-    with plots.files.whole(HERE / name) as aside:
+    with plots.files.atomic_write(HERE / name) as aside:
         image.quantize(colours, dither=Image.Dither.NONE).save(aside, optimize=True)
 
 
@@ -54,49 +54,49 @@ def film(paths, name, frames=9):
 def morph(generator, noise, name):
     """A walk through some faces and back to the first."""
     stops = [*noise, noise[0]]
-    way = tf.concat([walk(a, b, 7)[:-1] for a, b in pairwise(stops)], axis=0)
+    way = tf.concat([interpolate(a, b, 7)[:-1] for a, b in pairwise(stops)], axis=0)
     frames = [Image.fromarray(face) for face in draw(generator, way)]
     large = [f.resize((96, 96), Image.Resampling.BICUBIC) for f in frames]
     plots.save_film([f.quantize(32, dither=0) for f in large], HERE / name, 5)
 
 
-def knobs(generator, name, seed=4, shown=3):
+def directions(generator, name, seed=4, shown=3):
     """What the strongest knobs do to one face, a row each."""
     start = make_noise(generator, 1, seed).numpy()
     turns = np.linspace(-3, 3, 9, dtype="float32")[:, np.newaxis]
-    found = latent.find_knobs(generator, 6).directions[:shown]
+    found = latent.find_directions(generator, 6).vectors[:shown]
     rows = [draw(generator, start + turns * knob) for knob in found]
     light_copy(Image.fromarray(plots.tile(np.concatenate(rows), 9)), name)
 
 
 def table(sets):
     """Scores every set of pictures, and prints a row for each."""
-    album, named = faces.load_faces("train")
+    images, named = faces.load_faces("train")
     unseen, _ = faces.load_faces("test")
     tf.keras.utils.set_random_seed(0)
-    eyes = attribute_classifier.build_witness()
-    attribute_classifier.train_witness(eyes, album, named)
+    eyes = attribute_classifier.build_attribute_classifier()
+    attribute_classifier.train_attribute_classifier(eyes, images, named)
     for title, pictures in sets.items():
-        row = attribute_classifier.score(eyes, pictures, unseen)
+        row = attribute_classifier.score_faces(eyes, pictures, unseen)
         print(f"{title:10}", *(f"{name} {value:.3f}" for name, value in row.items()))
 
 
 if __name__ == "__main__":
     generator = load_generator(RUN / "generator.keras")
     noise = make_noise(generator, COUNT, seed=1)
-    album = faces.load_faces(f"train[:{COUNT}]")[0]
-    blends, drawn = faces.blend_faces(album, COUNT), draw(generator, noise)
+    images = faces.load_faces(f"train[:{COUNT}]")[0]
+    blends, drawn = faces.blend_faces(images, COUNT), draw(generator, noise)
     compared(
         {
-            "From the album": album,
+            "From the album": images,
             "Drawn by the robot, unpicked": drawn,
             "Blended without a robot": blends,
         }
     )
     film(sorted((RUN / "previews").glob("*.png")), "faces_progress.gif")
-    knobs(generator, "faces_knobs.png")
+    directions(generator, "faces_knobs.png")
     morph(generator, noise[:4], "faces_morph.gif")
-    chance = np.random.default_rng(0).standard_normal(album.shape)
-    mist = np.clip(album.mean(axis=0) + album.std(axis=0) * chance, 0, 255)
+    chance = np.random.default_rng(0).standard_normal(images.shape)
+    mist = np.clip(images.mean(axis=0) + images.std(axis=0) * chance, 0, 255)
     mist = mist.astype("uint8")
-    table({"real": album, "drawn": drawn, "blends": blends, "mist": mist})
+    table({"real": images, "drawn": drawn, "blends": blends, "mist": mist})

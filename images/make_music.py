@@ -60,7 +60,7 @@ def rolls(rows):
 
 
 if __name__ == "__main__":
-    album, held_out = chorales.load_notes("train"), chorales.load_notes("test")
+    images, held_out = chorales.load_notes("train"), chorales.load_notes("test")
     figure, axes = plt.subplots(figsize=(9, 3.2), layout="constrained")
     one_roll(axes, held_out[PIECE])
     plots.save_figure(figure, HERE / "music.png")
@@ -68,9 +68,9 @@ if __name__ == "__main__":
     artist = load_generator(runs_folder() / "music" / "generator.keras")
     drawn = draw(artist, make_noise(artist, len(held_out)))
     keras.utils.set_random_seed(0)
-    singer = melody.build_singer()
-    melody.teach(singer, album)
-    sung = melody.compose(singer, len(held_out), temperature=0.9)
+    rnn = melody.build_chorale_rnn()
+    melody.fit(rnn, images)
+    sung = melody.compose(rnn, len(held_out), temperature=0.9)
     pairs = {"Bach": chorales.draw_rolls(held_out), "The artist (GAN)": drawn}
     pairs["The singer (autoregressive)"] = chorales.draw_rolls(sung)
     rolls({name: images[:4] for name, images in pairs.items()})
@@ -83,9 +83,13 @@ if __name__ == "__main__":
         "repeated": music.repeat_chord(held_out),
         "strangers": music.strangers(held_out),
     }
-    print(music.table({name: music.measure(x, album) for name, x in known.items()}))
-    print(f"the singer's surprise: {melody.surprise(singer, held_out):.2f} nats a note")
-    print(f"who only counts: {melody.habit(held_out, album):.2f} nats a note")
+    print(
+        music.format_measures(
+            {name: music.describe(x, images) for name, x in known.items()}
+        )
+    )
+    print(f"the singer's surprise: {melody.nll(rnn, held_out):.2f} nats a note")
+    print(f"who only counts: {melody.markov_nll(held_out, images):.2f} nats a note")
     going_on = np.mean(melody.to_choices(held_out) == 0)
     print(f"everything goes on as before: {going_on:.0%} of the choices")
     for moved in (False, True):

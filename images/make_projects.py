@@ -54,11 +54,13 @@ def ten_of_each():
 def lover_of_threes(pictures):
     """Digits, redrawn by a VAE that has only seen threes, and its surprise."""
     digits, labels = data.load_mnist("train")
-    album = data.prepare_all(digits[labels == 3])
-    generator, encoder, _ = anomaly.train_watch(album, runs_folder() / "pictures-odd")
+    images = data.prepare_all(digits[labels == 3])
+    generator, encoder, _ = anomaly.train_detectors(
+        images, runs_folder() / "pictures-odd"
+    )
     described = encoder(data.to_float(pictures), training=False)
     again = draw(generator, described[:, : described.shape[1] // 2])
-    nats = anomaly.surprise(generator, encoder, pictures)
+    nats = anomaly.negative_elbo(generator, encoder, pictures)
     figure, places = plt.subplots(2, len(pictures), figsize=(10, 2.5))
     for column, pair in enumerate(zip(pictures, again, strict=True)):
         for axes, picture in zip(places[:, column], pair, strict=True):
@@ -74,7 +76,7 @@ def gallery(odd_strip):
     """One strip for each project, drawn by the project."""
     digits = load_generator(PRETRAINED)
     turns = np.linspace(-3, 3, 12, dtype="float32")[:, None]
-    knob = latent.find_knobs(digits).directions[0]
+    knob = latent.find_directions(digits).vectors[0]
     faces, songs = load("faces"), load("music")
     rolls = draw(songs, make_noise(songs, 12))
     rolls = chorales.draw_rolls(chorales.read_rolls(rolls))

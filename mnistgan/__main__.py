@@ -12,7 +12,7 @@ import numpy as np
 from mnistgan.engine import files, legacy, runs
 from mnistgan.engine.export import FORMATS
 from mnistgan.engine.machine import load_tensorflow
-from mnistgan.engine.runs import ON_TROUBLE, STRATEGIES, TrainingDiverged
+from mnistgan.engine.runs import ON_DIVERGENCE, STRATEGIES, TrainingDiverged
 from mnistgan.projects import PROJECTS
 from mnistgan.settings import PRESETS, Settings, choose_settings, pick_preset
 
@@ -55,10 +55,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--out", type=Path, metavar="DIR", help="default: runs/PROJECT")
     train.add_argument("--data-dir", type=Path, metavar="DIR", help="for data sets")
-    kept = "other diaries to keep beside diary.csv: tensorboard,wandb"
-    train.add_argument("--diary", default="csv", metavar="NAMES", help=kept)
-    trouble = "when the losses explode, or the robots collapse: default tell"
-    train.add_argument("--on-trouble", choices=ON_TROUBLE, default="tell", help=trouble)
+    kept = "who keeps a diary beside history.csv: tensorboard,wandb"
+    names = "--loggers", "--diary"  # the second one of each: as in version 0.1
+    train.add_argument(*names, default="csv", metavar="NAMES", help=kept)
+    trouble = "when the losses explode, or the robots collapse: default warn"
+    train.add_argument(
+        "--on-divergence",
+        "--on-trouble",
+        choices=ON_DIVERGENCE,
+        default="warn",
+        type=lambda name: legacy.ON_DIVERGENCE.get(name, name),
+        help=trouble,
+    )
     anew = "put an earlier run in that folder aside, and begin a new one"
     train.add_argument("--afresh", action="store_true", help=anew)
     shared = "who shares the work: one device, or all of this machine, or the workers "
@@ -107,11 +115,11 @@ def train(options: argparse.Namespace) -> int:
     run = training.train(
         settings,
         folder,
-        options.data_dir,
-        options.diary.split(","),
-        on_trouble=options.on_trouble,
+        loggers=options.loggers.split(","),
         afresh=options.afresh,
-        strategy=options.strategy,
+        options=training.Options(
+            options.data_dir, options.on_divergence, options.strategy
+        ),
     )
     folder = run.folder
     if not run.finished:
@@ -157,7 +165,7 @@ def draw(options: argparse.Namespace) -> int:
     if options.out.suffix == ".png":
         plots.save_grid(pictures, options.out)
     else:
-        with files.whole(options.out) as aside:
+        with files.atomic_write(options.out) as aside:
             np.save(aside, pictures)
     print(f"{model} drew {options.count} digits: {options.out}")
     return 0
@@ -178,7 +186,7 @@ def judge(options: argparse.Namespace) -> int:
     rows = evaluation.compare(
         the_judge, generator, options.count, options.seed, options.data_dir
     )
-    print(evaluation.table(rows))
+    print(evaluation.format_scores(rows))
     counts = zip(range(10), rows["drawn"].class_counts, strict=True)
     print("drawn digits: " + ", ".join(f"{count} × {digit}" for digit, count in counts))
     if sampling.classes(generator) == 10:
@@ -194,7 +202,7 @@ def judge(options: argparse.Namespace) -> int:
         print(f"ELBO {one:.1f} nats a test digit; of the first 1000, with 50 samples")
         print(f"each, {many:.1f}")
     if options.json:
-        with files.whole(options.json) as aside:
+        with files.atomic_write(options.json) as aside:
             aside.write_text(evaluation.to_json(model, options.seed, the_judge, rows))
     return 0
 

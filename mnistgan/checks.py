@@ -89,5 +89,5 @@ def draws_digits(generator: keras.Model) -> None:
         f"its drawings vary {variety:.0%} as much as real digits do.",
         f"its drawings vary only {variety:.0%} as much as real digits do. The "
         "artist has collapsed: it draws the same picture for every noise. Train again "
-        "with another seed, or with more fog for the detective.",
+        "with another seed, or with a larger noise_std for the detective.",
     )

@@ -6,7 +6,15 @@ import numpy as np
 import tensorflow as tf
 
 from mnistgan.datasets import mnist
-from mnistgan.engine.valid import array, checked, finite, listed, optional, text, whole
+from mnistgan.engine.valid import (
+    array,
+    checked,
+    finite,
+    integer,
+    listed,
+    optional,
+    text,
+)
 from mnistgan.engine.valid import path as valid_path
 
 
@@ -92,7 +100,7 @@ def prepare_all(images: np.ndarray) -> np.ndarray:
 
 
 @checked(labels=listed(array(kinds="iu", ranks=(1,), least=0)))
-@checked(classes=whole(1, 1_000_000))
+@checked(classes=integer(1, 1_000_000))
 def one_hot(labels: np.ndarray, classes: int = 10) -> np.ndarray:
     """Writes labels as rows of zeros with a single 1.
 
@@ -111,14 +119,14 @@ def one_hot(labels: np.ndarray, classes: int = 10) -> np.ndarray:
     return np.eye(classes, dtype="float32")[labels]
 
 
-@checked(images=finite(array()), batch_size=whole(1), seed=whole())
+@checked(images=finite(array()), batch_size=integer(1), seed=integer())
 def make_dataset(
     images: np.ndarray,
     batch_size: int,
     seed: int,
     labels: np.ndarray | None = None,
 ) -> tf.data.Dataset:
-    """Deals the pictures out in shuffled batches, one round through all of them.
+    """Shuffles pictures into batches, one round through all of them.
 
     Args:
         images: `(count, height, width, channels)`, uint8.
@@ -145,17 +153,15 @@ def make_dataset(
     batches = order.batch(batch_size, drop_remainder=True)
     shape = (batch_size, *images.shape[1:])
 
-    def deal(numbers):  # from NumPy: no second copy in memory
-        dealt = tf.numpy_function(
-            lambda chosen: images[chosen], [numbers], images.dtype
-        )
-        dealt = tf.ensure_shape(dealt, shape)
-        return dealt if labels is None else (dealt, tf.gather(known, numbers))
+    def gather(numbers):  # from NumPy: no second copy in memory
+        batch = tf.numpy_function(lambda rows: images[rows], [numbers], images.dtype)
+        batch = tf.ensure_shape(batch, shape)
+        return batch if labels is None else (batch, tf.gather(known, numbers))
 
-    return batches.map(deal).prefetch(2)
+    return batches.map(gather).prefetch(2)
 
 
 def shuffled(count: int, seed: int) -> np.ndarray:
-    """The numbers from 0 to `count` - 1, in the order in which pictures are dealt."""
+    """The numbers from 0 to `count` - 1, in the order in which pictures come."""
     (order,) = make_dataset(np.arange(count), count, seed)
     return order.numpy()

@@ -301,13 +301,13 @@ def load_judge(
         print("Training the judge, once:")
         images, labels = data.load_mnist("train", data_dir)
         network = train_network(settings, shrink(data.prepare_all(images)), labels)
-        with files.whole(folder / "judge.keras") as aside:
+        with files.atomic_write(folder / "judge.keras") as aside:
             network.save(aside)
         note = {
             **recipe_of(settings),
             "sha256": files.checksum(folder / "judge.keras"),
         }
-        with files.whole(folder / "judge.json") as aside:
+        with files.atomic_write(folder / "judge.json") as aside:
             aside.write_text(json.dumps(note, indent=2) + "\n")
     outputs = [network.get_layer("features").output, network.output]
     network = keras.Model(network.input, outputs, name="judge")
@@ -317,7 +317,7 @@ def load_judge(
     return Judge(network, accuracy, features)
 
 
-def load_album(split: str, data_dir: str | os.PathLike | None = None) -> np.ndarray:
+def load_real_rows(split: str, data_dir: str | os.PathLike | None = None) -> np.ndarray:
     """Loads real digits the way the judge sees them.
 
     Args:
@@ -331,32 +331,32 @@ def load_album(split: str, data_dir: str | os.PathLike | None = None) -> np.ndar
     return shrink(data.prepare_all(images)).reshape(len(images), -1)
 
 
-def copied_share(images: np.ndarray, album: np.ndarray, limit: float) -> float:
+def copied_share(images: np.ndarray, real_rows: np.ndarray, limit: float) -> float:
     """Which share of pictures is (almost) a copy of one in an album.
 
     Args:
         images: `(count, 64, 64, 1)`, uint8; the first `COMPARED` are looked at.
-        album: Real digits, from `load_album`.
+        real_rows: Real digits, from `load_real_rows`.
         limit: The distance below which a picture counts as a copy; see `copy_limit`.
 
     Returns:
         The share, from 0 to 1.
     """
-    small = shrink(images[:COMPARED]).reshape(-1, album.shape[1])
-    return float(np.mean(metrics.nearest(small, album)[1] < limit))
+    small = shrink(images[:COMPARED]).reshape(-1, real_rows.shape[1])
+    return float(np.mean(metrics.nearest(small, real_rows)[1] < limit))
 
 
-def copy_limit(album: np.ndarray, others: np.ndarray) -> float:
+def copy_limit(real_rows: np.ndarray, others: np.ndarray) -> float:
     """The distance to an album that only 1% of other people's digits fall below.
 
     Args:
-        album: Training digits, from `load_album`.
-        others: Test digits, from `load_album`.
+        real_rows: Training digits, from `load_real_rows`.
+        others: Test digits, from `load_real_rows`.
 
     Returns:
         A Euclidean distance over 28×28 pixels in [-1, 1].
     """
-    return float(np.quantile(metrics.nearest(others, album)[1], 0.01))
+    return float(np.quantile(metrics.nearest(others, real_rows)[1], 0.01))
 
 
 def compare(
@@ -386,18 +386,18 @@ def compare(
     drawn = draw(generator, make_noise(generator, count, seed))
     real = data.prepare_all(data.load_mnist(f"train[:{count}]", data_dir)[0])
     noise = np.random.default_rng(seed).integers(0, 256, drawn.shape, np.uint8)
-    album = load_album("train", data_dir)
-    limit = copy_limit(album, load_album(f"test[:{COMPARED}]", data_dir))
+    real_rows = load_real_rows("train", data_dir)
+    limit = copy_limit(real_rows, load_real_rows(f"test[:{COMPARED}]", data_dir))
     sets = {"drawn": drawn, "real": real, "noise": noise}
     return {
         name: dataclasses.replace(
-            score(judge, images), copied=copied_share(images, album, limit)
+            score(judge, images), copied=copied_share(images, real_rows, limit)
         )
         for name, images in sets.items()
     }
 
 
-def table(rows: dict[str, Score]) -> str:
+def format_scores(rows: dict[str, Score]) -> str:
     """Writes scores as a table, one column for each, ready to print."""
     lines = [" " * 28 + "".join(f"{name:>9}" for name in rows)]
     for field, (label, form) in LABELS.items():
@@ -415,5 +415,10 @@ def to_json(model: Path, seed: int, judge: Judge, rows: dict[str, Score]) -> str
         the judge), and `rows`: for each row the fields of `Score`.
     """
     scores = {name: dataclasses.asdict(row) for name, row in rows.items()}
-    told = {"format": 1, "model": model.name, "seed": seed, "accuracy": judge.accuracy}
-    return json.dumps({**told, "rows": scores}, indent=2) + "\n"
+    report = {
+        "format": 1,
+        "model": model.name,
+        "seed": seed,
+        "accuracy": judge.accuracy,
+    }
+    return json.dumps({**report, "rows": scores}, indent=2) + "\n"

@@ -15,7 +15,7 @@ from tqdm.auto import trange
 from mnistgan.data import to_float
 from mnistgan.datasets.image_folder import open_flat
 from mnistgan.engine import files
-from mnistgan.engine.valid import array, checked, pictures, whole
+from mnistgan.engine.valid import array, checked, integer, pictures
 from mnistgan.engine.valid import path as valid_path
 from mnistgan.sampling import (
     PRETRAINED,
@@ -23,7 +23,7 @@ from mnistgan.sampling import (
     draw,
     make_noise,
     noise_dim,
-    wishes,
+    one_hot_labels,
     with_labels,
 )
 from mnistgan.settings import runs_folder
@@ -62,19 +62,19 @@ def measure(images: np.ndarray) -> dict[str, np.ndarray]:
 
 
 @dataclasses.dataclass(frozen=True)
-class Knobs:
+class Directions:
     """Directions in the noise, each with the name that somebody gave it.
 
     Attributes:
         names: One for each direction.
-        directions: `(knobs, noise_dim)`, float32, each of length 1: as long as one
+        vectors: `(count, noise_dim)`, float32, each of length 1: as long as one
             standard deviation of the noise along it.
     """
 
     names: tuple[str, ...]
-    directions: np.ndarray
+    vectors: np.ndarray
 
-    def rename(self, **new: str) -> "Knobs":
+    def rename(self, **new: str) -> "Directions":
         """Gives knobs new names: `rename(knob_1="slant")`.
 
         Raises:
@@ -90,14 +90,14 @@ class Knobs:
 
     def save(self, path: str | os.PathLike) -> None:
         """Writes the knobs as a small JSON file."""
-        rows = dict(zip(self.names, self.directions.tolist(), strict=True))
-        with files.whole(Path(path)) as aside:
+        rows = dict(zip(self.names, self.vectors.tolist(), strict=True))
+        with files.atomic_write(Path(path)) as aside:
             aside.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 @checked(path=valid_path)
-def load_knobs(path: str | os.PathLike, noise_dim: int) -> Knobs:
-    """Reads what `Knobs.save` wrote.
+def load_directions(path: str | os.PathLike, noise_dim: int) -> Directions:
+    """Reads what `Directions.save` wrote.
 
     Raises:
         OSError: There is no such file.
@@ -105,18 +105,18 @@ def load_knobs(path: str | os.PathLike, noise_dim: int) -> Knobs:
     """
     try:
         rows = json.loads(Path(path).read_text())
-        directions = np.array(list(rows.values()), "float32")
+        vectors = np.array(list(rows.values()), "float32")
     except (ValueError, AttributeError, TypeError) as error:
         raise ValueError(f"{path} holds no knobs: {error}") from error
-    if directions.ndim != 2 or directions.shape[1] != noise_dim:
+    if vectors.ndim != 2 or vectors.shape[1] != noise_dim:
         raise ValueError(
-            f"{path} has knobs of shape {directions.shape}; this generator needs "
+            f"{path} has knobs of shape {vectors.shape}; this generator needs "
             f"(knobs, {noise_dim})"
         )
-    return Knobs(tuple(rows), directions)
+    return Directions(tuple(rows), vectors)
 
 
-def knobs_file(model: str | os.PathLike) -> Path:
+def directions_file(model: str | os.PathLike) -> Path:
     """Where the knobs of a generator are kept: beside its `.keras` file.
 
     Nothing is written beside the robot of the course: its knobs are kept in
@@ -126,7 +126,7 @@ def knobs_file(model: str | os.PathLike) -> Path:
     return runs_folder() / name.name if Path(model) == PRETRAINED else name
 
 
-def saved_knobs(model: str | os.PathLike, noise_dim: int) -> Knobs | None:
+def saved_directions(model: str | os.PathLike, noise_dim: int) -> Directions | None:
     """The knobs that were named and saved for a `.keras` file.
 
     Args:
@@ -137,16 +137,18 @@ def saved_knobs(model: str | os.PathLike, noise_dim: int) -> Knobs | None:
         The knobs; None if there are none, or none that fit: damaged ones, or those of
         an older model of that name.
     """
-    file = knobs_file(model)
+    file = directions_file(model)
     try:
         if file.stat().st_mtime < Path(model).stat().st_mtime:
             return None
-        return load_knobs(file, noise_dim)
+        return load_directions(file, noise_dim)
     except (OSError, ValueError):
         return None
 
 
-def find_knobs(generator: keras.Model, count: int = 6, seed: int = 0) -> Knobs:
+def find_directions(
+    generator: keras.Model, count: int = 6, seed: int = 0
+) -> Directions:
     """Finds the directions of the noise that change the artist's first sketch most.
 
     GANSpace (Härkönen et al. 2020, section 2.2): draw many noises, look at what the
@@ -170,16 +172,16 @@ def find_knobs(generator: keras.Model, count: int = 6, seed: int = 0) -> Knobs:
     dense = next(x for x in generator.layers if isinstance(x, keras.layers.Reshape))
     sketch = keras.Model(generator.input, dense.output)
     noise = make_noise(generator, 5_000, seed)
-    asked = with_labels(noise, wishes(generator, len(noise)))
+    asked = with_labels(noise, one_hot_labels(generator, len(noise)))
     seen = keras.layers.Flatten()(sketch(asked, training=False)).numpy()
     seen -= seen.mean(axis=0)
     _, components = np.linalg.eigh(seen.T @ seen)  # in columns, the strongest last
     along = seen @ components[:, : -count - 1 : -1]
     along /= along.std(axis=0)
-    directions = np.linalg.lstsq(along, noise.numpy(), rcond=None)[0]
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    vectors = np.linalg.lstsq(along, noise.numpy(), rcond=None)[0]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     names = tuple(f"knob_{number}" for number in range(1, count + 1))
-    return Knobs(names, directions.astype("float32"))
+    return Directions(names, vectors.astype("float32"))
 
 
 def effect(generator: keras.Model, direction: np.ndarray, seed: int = 0) -> dict:
@@ -187,7 +189,7 @@ def effect(generator: keras.Model, direction: np.ndarray, seed: int = 0) -> dict
 
     Args:
         generator: A trained generator.
-        direction: `(noise_dim,)`, float32: one of the `directions` of `Knobs`.
+        direction: `(noise_dim,)`, float32: one of the `vectors` of `Directions`.
         seed: Starts the noise.
 
     Returns:
@@ -249,7 +251,9 @@ def prepare_drawing(source: str | os.PathLike | bytes | np.ndarray) -> np.ndarra
     return np.array(canvas)[..., None]
 
 
-@checked(picture=array(None, None, kinds="u"), steps=whole(1, 100_000), seed=whole())
+@checked(
+    picture=array(None, None, kinds="u"), steps=integer(1, 100_000), seed=integer()
+)
 def find_noise(
     generator: keras.Model, picture: np.ndarray, steps: int = 150, seed: int = 0
 ) -> tuple[tf.Tensor, float]:

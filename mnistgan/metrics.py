@@ -91,20 +91,20 @@ def neighbourhoods(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
     }
 
 
-@checked(rows=array(None), album=array(None))
-def nearest(rows: np.ndarray, album: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+@checked(rows=array(None), others=array(None))
+def nearest(rows: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Finds, for each row, the nearest row of an album.
 
     Args:
         rows: `(count, numbers)`, float32.
-        album: `(album count, numbers)`, float32.
+        others: `(others count, numbers)`, float32.
 
     Returns:
         Which row of the album, `(count,)`, int64, and how far it is, `(count,)`.
     """
     which, far = [], []
     for start in range(0, len(rows), PART // 2):
-        apart = distances(rows[start : start + PART // 2], album)
+        apart = distances(rows[start : start + PART // 2], others)
         which.append(apart.argmin(1))
         far.append(apart.min(1))
     return np.concatenate(which), np.concatenate(far)

@@ -14,18 +14,18 @@ from mnistgan.engine import files
 from mnistgan.engine.valid import (
     array,
     checked,
+    integer,
     listed,
     number,
     pictures,
     shares,
-    whole,
 )
 from mnistgan.engine.valid import path as valid_path
 
 BLUE, ORANGE = "#0072B2", "#D55E00"  # told apart by colour-blind readers (Okabe & Ito)
 
 
-@checked(images=listed(pictures(None, None, None)), columns=whole(1, 100_000))
+@checked(images=listed(pictures(None, None, None)), columns=integer(1, 100_000))
 def tile(images: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:
     """Lays pictures out in a grid, row by row.
 
@@ -82,7 +82,7 @@ def save_grid(images: np.ndarray, path: str | os.PathLike, columns: int = 8) -> 
     grid = Image.fromarray(tile(images, columns))
     if Path(path).suffix.lower() not in Image.registered_extensions():
         raise ValueError(f"{path} must end like a picture, for instance in .png")
-    with files.whole(path) as aside:
+    with files.atomic_write(path) as aside:
         grid.save(aside)
 
 
@@ -136,7 +136,7 @@ def save_film(
     shots = [f if isinstance(f, Image.Image) else Image.fromarray(f) for f in frames]
     pace = max(40, round(1000 * seconds / len(shots)))  # milliseconds; faster flickers
     rest = [pace] * (len(shots) - 1) + [1500]
-    with files.whole(path) as aside:
+    with files.atomic_write(path) as aside:
         shots[0].save(
             aside,
             format="GIF",
@@ -147,12 +147,12 @@ def save_film(
         )
 
 
-def plot_losses(diary: Sequence[dict[str, float]]) -> Figure:
-    """Draws the training diary: both losses, and what the detective believed.
+def plot_losses(history: Sequence[dict[str, float]]) -> Figure:
+    """Draws the training history: both losses, and what the detective believed.
 
     Args:
-        diary: Rows with `step`, `d_loss`, `g_loss`, `d_real` and `d_fake`, as
-            `mnistgan.engine.runs.read_diary` returns them.
+        history: Rows with `step`, `d_loss`, `g_loss`, `d_real` and `d_fake`, as
+            `mnistgan.engine.runs.read_history` returns them.
 
     Returns:
         The figure, which a notebook shows and `save_figure` saves.
@@ -160,7 +160,7 @@ def plot_losses(diary: Sequence[dict[str, float]]) -> Figure:
     figure, (losses, beliefs) = plt.subplots(
         1, 2, figsize=(10, 3.5), layout="constrained"
     )
-    steps = [row["step"] for row in diary]
+    steps = [row["step"] for row in history]
     for axes, names in (
         (losses, {"d_loss": "detective", "g_loss": "artist"}),
         (beliefs, {"d_real": "for real digits", "d_fake": "for drawn digits"}),
@@ -169,7 +169,7 @@ def plot_losses(diary: Sequence[dict[str, float]]) -> Figure:
             names.items(), (BLUE, ORANGE), ("-", "--"), strict=True
         ):
             axes.plot(
-                steps, [row[name] for row in diary], line, color=colour, label=label
+                steps, [row[name] for row in history], line, color=colour, label=label
             )
         axes.set_xlabel("training step")
         axes.legend()
@@ -181,7 +181,7 @@ def plot_losses(diary: Sequence[dict[str, float]]) -> Figure:
 
 def save_figure(figure: Figure, path: str | os.PathLike) -> None:
     """Saves a figure and closes it. Raises OSError when the file cannot be written."""
-    with files.whole(path) as aside:
+    with files.atomic_write(path) as aside:
         figure.savefig(aside, dpi=100)
     plt.close(figure)
 

@@ -11,22 +11,22 @@ from tensorflow import keras
 from mnistgan.data import one_hot, to_uint8
 from mnistgan.engine import files, legacy
 from mnistgan.engine.model_io import load_model
-from mnistgan.engine.runs import read_diary
-from mnistgan.engine.valid import array, checked, finite, whole
+from mnistgan.engine.runs import read_history
+from mnistgan.engine.valid import array, checked, finite, integer
 from mnistgan.engine.valid import path as valid_path
 from mnistgan.settings import Settings, runs_folder
 
 DRAWN_AT_ONCE = 500
-Wish = Sequence[int] | np.ndarray | int | None
+Labels = Sequence[int] | np.ndarray | int | None
 PRETRAINED = Path(__file__).parent / "pretrained" / "digits.keras"
 
 
 def finished_project(folder: Path) -> str | None:
     """The project of the run in a folder, if it was trained to its end; else None."""
     try:
-        files.check(folder / "settings.json")
+        files.check_file(folder / "settings.json")
         settings = Settings(**legacy.read_settings(folder / "settings.json"))
-        done = read_diary(folder)[-1]["step"] == settings.total_steps
+        done = read_history(folder)[-1]["step"] == settings.total_steps
         return settings.project if done else None
     except (OSError, ValueError, TypeError, LookupError):
         return None  # no run, or one whose notes cannot be read
@@ -89,13 +89,15 @@ def classes(generator: keras.Model) -> int:
     return generator.inputs[1].shape[1] if len(generator.inputs) == 2 else 0
 
 
-def wishes(generator: keras.Model, count: int, wanted: Wish = None) -> tf.Tensor | None:
+def one_hot_labels(
+    generator: keras.Model, count: int, labels: Labels = None
+) -> tf.Tensor | None:
     """Writes down what a generator is asked for.
 
     Args:
         generator: The generator.
         count: How many pictures.
-        wanted: A class for each of them, or one for all, in 0..`classes` - 1; None for
+        labels: A class for each of them, or one for all, in 0..`classes` - 1; None for
             all classes in turn: 0, 1, 2, …
 
     Returns:
@@ -107,17 +109,17 @@ def wishes(generator: keras.Model, count: int, wanted: Wish = None) -> tf.Tensor
     """
     known = classes(generator)
     if not known:
-        if wanted is not None:
+        if labels is not None:
             raise ValueError(
-                f"this generator cannot be asked for {wanted}: it was trained without "
+                f"this generator cannot be asked for {labels}: it was trained without "
                 "labels"
             )
         return None
-    rows = np.arange(count) % known if wanted is None else np.asarray(wanted)
+    rows = np.arange(count) % known if labels is None else np.asarray(labels)
     rows = np.broadcast_to(rows, count) if rows.ndim == 0 else rows
     if rows.shape != (count,) or not np.isin(rows, np.arange(known)).all():
         raise ValueError(
-            f"cannot ask for {wanted} in {count} pictures: it takes one number for "
+            f"cannot ask for {labels} in {count} pictures: it takes one number for "
             f"each, from 0 to {known - 1}"
         )
     return tf.constant(one_hot(rows.astype(int), known))
@@ -128,7 +130,7 @@ def with_labels(noise: tf.Tensor, labels: tf.Tensor | None):
     return noise if labels is None else [noise, labels]
 
 
-@checked(count=whole(1, 10_000_000), seed=whole())
+@checked(count=integer(1, 10_000_000), seed=integer())
 def make_noise(generator: keras.Model, count: int, seed: int = 0) -> tf.Tensor:
     """Makes noise for a generator: the same seed always gives the same noise.
 
@@ -152,14 +154,14 @@ def make_noise(generator: keras.Model, count: int, seed: int = 0) -> tf.Tensor:
 def draw(
     generator: keras.Model,
     noise: tf.Tensor,
-    wanted: Wish = None,
+    labels: Labels = None,
 ) -> np.ndarray:
     """Draws one picture for each row of noise.
 
     Args:
         generator: The generator.
         noise: `(count, noise_dim)`, float32.
-        wanted: What to draw, if the generator can be asked; see `wishes`.
+        labels: What to draw, if the generator can be asked; see `one_hot_labels`.
 
     Returns:
         `(count, 64, 64, channels)`, uint8, in [0, 255].
@@ -172,16 +174,16 @@ def draw(
     dim = noise_dim(generator)
     if noise.ndim != 2 or noise.shape[1] != dim or not len(noise):
         raise ValueError(f"noise has shape {noise.shape}; it must be (count, {dim})")
-    labels, parts = wishes(generator, len(noise), wanted), []
+    encoded, parts = one_hot_labels(generator, len(noise), labels), []
     for start in range(0, len(noise), DRAWN_AT_ONCE):
         part = slice(start, start + DRAWN_AT_ONCE)
-        asked = with_labels(noise[part], None if labels is None else labels[part])
+        asked = with_labels(noise[part], None if encoded is None else encoded[part])
         parts.append(to_uint8(generator(asked, training=False)).numpy())
     return np.concatenate(parts)
 
 
-@checked(start=finite(array()), end=finite(array()), steps=whole(2, 1_000_000))
-def walk(
+@checked(start=finite(array()), end=finite(array()), steps=integer(2, 1_000_000))
+def interpolate(
     start: tf.Tensor, end: tf.Tensor, steps: int, straight: bool = False
 ) -> tf.Tensor:
     """Makes the noises on the way from one noise to another, both ends included.

@@ -26,11 +26,11 @@ class Evaluate(Callback):
 
     Attributes:
         judge: From `mnistgan.evaluation.load_judge`; None to watch the losses only.
-        on_trouble: `"tell"` what ails the run, or raise `TrainingDiverged`.
+        on_divergence: `"warn"` of what ails the run, or raise `TrainingDiverged`.
     """
 
     judge: Judge | None
-    on_trouble: str
+    on_divergence: str
 
     def on_preview(self, session: Session) -> None:
         """Adds a row to `scores.csv`, and writes `best.keras` if it is the best."""
@@ -38,9 +38,9 @@ class Evaluate(Callback):
         if self.judge and run.step:  # before the first step, there is only mist
             judge_run(self.judge, session)
         known = read_scores(run.folder) if self.judge else []
-        if run.diary and (ailment := diagnose(run.diary[-1], known)):
-            ailment = f"Epoch {run.diary[-1]['epoch']}: {ailment}"
-            if self.on_trouble != "tell":
+        if run.history and (ailment := diagnose(run.history[-1], known)):
+            ailment = f"Epoch {run.history[-1]['epoch']}: {ailment}"
+            if self.on_divergence != "warn":
                 raise TrainingDiverged(ailment)
             tqdm.write(ailment)
 
@@ -73,17 +73,17 @@ def judge_run(judge: Judge, session: Session) -> None:
     write_table(run.folder / "scores.csv", SCORES, [*earlier, row])
 
 
-def diagnose(diary_row: dict[str, float], scores: list[dict[str, float]]) -> str:
+def diagnose(history_row: dict[str, float], scores: list[dict[str, float]]) -> str:
     """Says what ails a run, the likely cause, and one thing to change.
 
     Args:
-        diary_row: The newest row of the run's diary.
+        history_row: The newest row of the run's history.
         scores: Its scores so far, oldest first; empty when it is not judged.
 
     Returns:
         One or two sentences; empty when nothing is wrong.
     """
-    if diary_row["d_real"] > 0.98 and diary_row["d_fake"] < 0.02:
+    if history_row["d_real"] > 0.98 and history_row["d_fake"] < 0.02:
         return (
             "The detective has won outright: it is sure of everything, and its hints "
             "no longer help the artist. It learns too easily; try more --noise-std."

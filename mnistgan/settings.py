@@ -35,7 +35,7 @@ class Settings:
         generator_width: Channels of the generator's 32×32 layer. The main cost.
         discriminator_width: Channels of the discriminator's first layer.
         channels: 1 for grey pictures, 3 for colours.
-        classes: Kinds of pictures that both robots are told apart; 0 for none.
+        classes: Kinds of pictures that both robots know labels of; 0 for none.
         noise_std: Standard deviation of the noise laid over the pictures that the
             discriminator sees in training.
         generator_learning_rate: Adam's step size for the generator.

@@ -18,15 +18,15 @@ from mnistgan.engine import checkpoints, loop
 from mnistgan.engine.accelerate import accelerate
 from mnistgan.engine.callbacks import Callback, Session
 from mnistgan.engine.distribute import SINGLE, Cluster, form_cluster, shared_normal
-from mnistgan.engine.loggers import Diaries, check_names
+from mnistgan.engine.loggers import Loggers, check_names
 from mnistgan.engine.model_io import save_model
 from mnistgan.engine.optimizers import Adam
 from mnistgan.engine.runs import (
-    ON_TROUBLE,
+    ON_DIVERGENCE,
     STRATEGIES,
     Run,
     claim_folder,
-    read_diary,
+    read_history,
     set_aside,
 )
 from mnistgan.evaluation import load_judge
@@ -103,17 +103,17 @@ def make_average_step(generator, averaged):
     return tf.function(average_step)
 
 
-class Falling(keras.optimizers.schedules.PolynomialDecay):
+class LinearDecay(keras.optimizers.schedules.PolynomialDecay):
     """Learning rates that fall in a straight line, and are halved by each rescue."""
 
-    def __init__(self, rate: float, steps: int, end: float, rescues: tf.Variable):
-        """From `rate` to `end` in so many steps; `rescues` is read at each of them."""
+    def __init__(self, rate: float, steps: int, end: float, rollbacks: tf.Variable):
+        """From `rate` to `end` in so many steps; `rollbacks` is read at each."""
         super().__init__(rate, steps, end)
-        self.rescues = rescues
+        self.rollbacks = rollbacks
 
     def __call__(self, step):
         """The learning rate after `step` steps, a scalar, float32."""
-        return super().__call__(step) * 0.5 ** tf.cast(self.rescues, tf.float32)
+        return super().__call__(step) * 0.5 ** tf.cast(self.rollbacks, tf.float32)
 
 
 def new_state(settings: Settings, cluster: Cluster = SINGLE) -> tf.train.Checkpoint:
@@ -124,7 +124,7 @@ def new_state(settings: Settings, cluster: Cluster = SINGLE) -> tf.train.Checkpo
     Returns:
         A checkpoint with `generator`, `discriminator`, their optimizers, `averaged`
         (the generator that people keep), `step`, `seconds` (training time) and
-        `fixed_noise`, `(64, noise_dim)`: the noise of all preview grids. `rescues`
+        `fixed_noise`, `(64, noise_dim)`: the noise of all preview grids. `rollbacks`
         counts how often the run went back; each time halves both learning rates.
     """
     keras.utils.set_random_seed(settings.seed)
@@ -139,11 +139,11 @@ def new_state(settings: Settings, cluster: Cluster = SINGLE) -> tf.train.Checkpo
     finally:
         keras.config.set_dtype_policy(before)
 
-    rescues = tf.Variable(0, dtype=tf.int64)
+    rollbacks = tf.Variable(0, dtype=tf.int64)
 
     def adam(rate: float, robot: keras.Model) -> keras.optimizers.Optimizer:
         end = rate * settings.final_rate
-        rates = Falling(rate, settings.total_steps, end, rescues)
+        rates = LinearDecay(rate, settings.total_steps, end, rollbacks)
         with cluster.strategy.scope():
             optimizer = Adam(rates, beta_1=settings.beta_1)
             optimizer.build(robot.trainable_variables)
@@ -161,7 +161,7 @@ def new_state(settings: Settings, cluster: Cluster = SINGLE) -> tf.train.Checkpo
         variables=[v.value for v in generator.variables + discriminator.variables],
         step=tf.Variable(0, dtype=tf.int64),
         seconds=tf.Variable(0.0, dtype=tf.float64),
-        rescues=rescues,
+        rollbacks=rollbacks,
         fixed_noise=tf.Variable(make_noise(generator, 64, settings.seed)),
     )
 
@@ -195,7 +195,7 @@ def make_whole_step(
     """Makes the step of `train`: a training step, after which the average follows.
 
     Returns:
-        A `tf.function` from a batch to the four numbers of the diary, `(4,)`, float32:
+        A `tf.function` from a batch to four numbers for the history, `(4,)`, float32:
         both losses, and the detective's mean verdicts on real and drawn pictures.
     """
     make_step = projects.find_project(settings.project).make_step or make_train_step
@@ -235,15 +235,37 @@ def make_whole_step(
     return tf.function(whole_step, jit_compile=compiled or None)
 
 
+@dataclass(frozen=True)
+class Options:
+    """How a run is taken care of; it learns the same.
+
+    Attributes:
+        data_dir: Where data sets are kept; see `mnistgan.datasets.mnist.data_folder`.
+        on_divergence: What to do when the losses explode, or the robots collapse:
+            `"warn"` (an explosion stops the run all the same), `"stop"`, or
+            `"rollback"`, to the best checkpoint, with both learning rates halved; at
+            most twice.
+        strategy: Who shares the work; see `mnistgan.engine.distribute.form_cluster`.
+    """
+
+    data_dir: str | os.PathLike | None = None
+    on_divergence: str = "warn"
+    strategy: str = "one"
+
+    def __post_init__(self) -> None:
+        """Refuses what does not exist: ValueError, with the name and the value."""
+        for name, known in (("on_divergence", ON_DIVERGENCE), ("strategy", STRATEGIES)):
+            if (value := getattr(self, name)) not in known:
+                raise ValueError(f"{name} is {value!r}; choose from {', '.join(known)}")
+
+
 def train(
     settings: Settings | None = None,
     folder: str | os.PathLike | None = None,
-    data_dir: str | os.PathLike | None = None,
-    diary: Sequence[str] = ("csv",),
     pictures: np.ndarray | None = None,
-    on_trouble: str = "tell",
+    loggers: Sequence[str] = ("csv",),
     afresh: bool = False,
-    strategy: str = "one",
+    options: Options = Options(),
 ) -> Run:
     """Teaches the two robots, or goes on where an interrupted run in `folder` stopped.
 
@@ -255,21 +277,17 @@ def train(
         settings: What to do; None for `choose_settings()`.
         folder: Where the run is kept; None for one named after the project, in
             `runs_folder()`.
-        data_dir: Where data sets are kept; see `mnistgan.datasets.mnist.data_folder`.
-        diary: Which diaries to keep: `"csv"` (always kept), `"tensorboard"`, `"wandb"`.
-            One that fails is left out with a warning.
         pictures: Your own, `(settings.pictures, 64, 64, settings.channels)`, uint8, in
             [0, 255]; None for those of the project.
-        on_trouble: What to do when the losses explode, or the robots collapse:
-            `"tell"` (an explosion stops the run all the same), `"stop"`, or `"back"`,
-            to the best checkpoint, with both learning rates halved; at most twice.
+        loggers: Who keeps a diary of the run: `"csv"` (always), `"tensorboard"`,
+            `"wandb"`. One that fails is left out with a warning.
         afresh: Put an earlier run in `folder` aside, under another name, and begin.
-        strategy: Who shares the work; see `mnistgan.engine.distribute.form_cluster`.
-            Of several workers, only the first reads and writes `folder`.
+        options: See `Options`. Of several workers, only the first reads and writes
+            `folder`.
 
     Returns:
         The run. Its folder holds `generator.keras`, `discriminator.keras` (of a VAE:
-        `encoder.keras`), `settings.json`, `diary.csv`, `grid.png`, `progress.gif`,
+        `encoder.keras`), `settings.json`, `history.csv`, `grid.png`, `progress.gif`,
         `losses.png`, `checkpoints/`, `previews/` and `checksums.json`; with
         `settings.judged` also `scores.csv` and `best.keras`.
 
@@ -277,37 +295,29 @@ def train(
         OSError: The data cannot be fetched, the folder cannot be written to, another
             training holds it, another worker has gone, or the memory is full.
         TrainingDiverged: The losses exploded, or the robots collapsed; see
-            `on_trouble`. The last checkpoint is from before.
+            `Options`. The last checkpoint is from before.
         ValueError: The folder holds a run with other settings, which are named, or all
-            its checkpoints are damaged; or there is no diary, no strategy, or no way to
-            deal with trouble, of that name; or the pictures have another shape or type.
+            its checkpoints are damaged; or there is no logger of that name; or the
+            pictures have another shape or type.
     """
     settings = settings or choose_settings()
     folder = Path(folder) if folder else runs_folder() / settings.project
-    check_names(diary)
-    if on_trouble not in ON_TROUBLE:
-        raise ValueError(
-            f"on_trouble is {on_trouble!r}; choose from {', '.join(ON_TROUBLE)}"
-        )
-    if strategy not in STRATEGIES:
-        raise ValueError(
-            f"strategy is {strategy!r}; choose from {', '.join(STRATEGIES)}"
-        )
+    check_names(loggers)
     if pictures is None:
         projects.check_fits(settings)
     else:
         projects.check_own(pictures, settings)
-    cluster = form_cluster(strategy)
-    cluster.check(settings, on_trouble)
-    start = Start(settings, folder, data_dir, tuple(diary), pictures, on_trouble)
+    cluster = form_cluster(options.strategy)
+    cluster.check_batch(settings, options.on_divergence)
+    start = Start(settings, folder, pictures, tuple(loggers), options)
     with cluster.together():
         if not cluster.chief:
             return take_part(start, cluster)
         if afresh and folder.exists():
-            with checkpoints.held(folder):
+            with checkpoints.lock_run(folder):
                 pass  # nobody else does
             set_aside(folder)
-        with checkpoints.held(folder):
+        with checkpoints.lock_run(folder):
             return take_part(start, cluster)
 
 
@@ -317,43 +327,45 @@ class Start:
 
     settings: Settings
     folder: Path
-    data_dir: str | os.PathLike | None = None
-    diary: tuple[str, ...] = ()
     pictures: np.ndarray | None = None
-    on_trouble: str = "tell"
+    loggers: tuple[str, ...] = ()
+    options: Options = Options()
 
 
-def take_part(start: "Start", cluster: Cluster) -> Run:
+def take_part(start: Start, cluster: Cluster) -> Run:
     """Trains, alone or in a cluster, whose chief alone reads and writes the folder."""
-    settings, folder = start.settings, start.folder
+    settings, folder, options = start.settings, start.folder, start.options
     last = judge = None
     if cluster.chief:
         last = checkpoints.newest(folder)
         claim_folder(folder, settings, last, start.pictures)
-        judge = load_judge(data_dir=start.data_dir) if settings.judged else None
+        judge = load_judge(data_dir=options.data_dir) if settings.judged else None
     state = new_state(settings, cluster)  # after the judge, whose training sets seeds
     step = make_whole_step(settings, state, cluster)
     if last:
         checkpoints.restore(last, folder, state)
     cluster.check_settings(settings)
     cluster.follow_chief(changed_by(state))
-    diary = read_diary(folder) if cluster.chief else []
+    history = read_history(folder) if cluster.chief else []
     place = int(state.step), settings.total_steps
-    run = Run(folder, *place, diary, float(state.seconds), cluster.chief)
+    run = Run(folder, *place, history, float(state.seconds), cluster.chief)
 
     batches = (lambda _: iter(())) if run.finished else load_batches(start, cluster)
-    kept = start.diary if cluster.chief else ()
-    with closing(Diaries(kept, folder, dataclasses.asdict(settings))) as diaries:
-        besides = Preview(), Evaluate(judge, start.on_trouble), diaries, KeepResults()
+    kept = start.loggers if cluster.chief else ()
+    with closing(Loggers(kept, folder, dataclasses.asdict(settings))) as loggers:
+        evaluate = Evaluate(judge, options.on_divergence)
+        besides = Preview(), evaluate, loggers, KeepResults()
         session = Session(run, settings, batches, step, state, cluster, besides)
-        return loop.fit(session, rollback=start.on_trouble == "back")
+        return loop.fit(session, rollback=options.on_divergence == "rollback")
 
 
 def load_batches(start: Start, cluster: Cluster) -> Callable[[int], Iterator[tuple]]:
     """Loads the pictures of a run; see `mnistgan.engine.callbacks.Session.batches`."""
     settings = start.settings
     own = cluster.own_numbers(settings, data.shuffled)
-    dataset = projects.load_dataset(settings, start.data_dir, start.pictures, own)
+    dataset = projects.load_dataset(
+        settings, start.options.data_dir, start.pictures, own
+    )
     return lambda step: make_batches(*dataset, settings, step, cluster)
 
 
@@ -382,7 +394,7 @@ class KeepResults(Callback):
             for robot, path in zip(made, robots, strict=True):
                 save_model(robot, path)
         plots.save_grid(draw(generator, state.fixed_noise), folder / "grid.png")
-        plots.save_figure(plots.plot_losses(session.run.diary), folder / "losses.png")
+        plots.save_figure(plots.plot_losses(session.run.history), folder / "losses.png")
         grids = sorted((folder / "previews").glob("step_*.png"))
         if frames := plots.read_frames(grids):
             plots.save_film(frames, folder / "progress.gif")
@@ -395,5 +407,5 @@ def changed_by(state: tf.train.Checkpoint) -> list[tf.Variable]:
     return [
         *state.variables,
         *(variable.value for part in parts for variable in part),
-        *(state.step, state.seconds, state.rescues, state.fixed_noise),
+        *(state.step, state.seconds, state.rollbacks, state.fixed_noise),
     ]

@@ -43,7 +43,7 @@ def digits():
 
 
 @pytest.fixture(scope="session")
-def album(digits):
+def digits64(digits):
     """The same digits, 64×64, uint8."""
     return data.prepare_all(digits)
 

@@ -18,14 +18,14 @@ from mnistgan.settings import choose_settings
         ablations.GROWING,
     ],
 )
-def test_a_row_takes_a_step(name, album, monkeypatch):
+def test_a_row_takes_a_step(name, digits64, monkeypatch):
     changes, _ = ablations.ROWS[name]
     for place in ablations.places(name):
         monkeypatch.setattr(*place)
     settings = choose_settings("quick", **{**changes, "batch_size": 16})
     state, step = ablations.begin(settings)
-    d_loss, g_loss, *_ = step(album[:16])
+    d_loss, g_loss, *_ = step(digits64[:16])
     assert float(d_loss) > 0 and float(g_loss) == float(g_loss)
     if name == ablations.GROWING:
-        deck = iter([album[:16]] * 200)
-        assert ablations.growing.grow(settings, state, 0.1, deck) >= 2
+        batches_left = iter([digits64[:16]] * 200)
+        assert ablations.growing.grow(settings, state, 0.1, batches_left) >= 2

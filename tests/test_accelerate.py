@@ -10,7 +10,7 @@ from mnistgan.data import to_float
 from mnistgan.engine.accelerate import Quick, accelerate
 from mnistgan.evaluation import build_judge
 from mnistgan.models import build_discriminator, build_generator
-from mnistgan.projects.attribute_classifier import build_witness
+from mnistgan.projects.attribute_classifier import build_attribute_classifier
 from mnistgan.projects.conditional import (
     build_conditional_discriminator,
     build_conditional_generator,
@@ -86,13 +86,13 @@ def test_every_model_can_be_cloned_and_summed_up(name):
         assert copy.count_params() == plain.count_params()
 
 
-@pytest.mark.parametrize("build", [build_judge, build_witness])
+@pytest.mark.parametrize("build", [build_judge, build_attribute_classifier])
 def test_other_models_of_the_course_can_be_cloned_too(build):
     model = build()
     assert keras.models.clone_model(model).count_params() == model.count_params()
 
 
-def play(album, make_quick, steps=20):
+def play(digits64, make_quick, steps=20):
     """Twenty steps on real digits; what they returned, and all weights."""
     keras.utils.set_random_seed(0)
     robots = build_generator(8, 4), build_discriminator(4, noise_std=0.0)
@@ -100,16 +100,16 @@ def play(album, make_quick, steps=20):
     step = make_train_step(*map(make_quick, robots), *adams)
     losses = []
     for number in range(steps):
-        real_images = to_float(album[16 * number : 16 * (number + 1)])
+        real_images = to_float(digits64[16 * number : 16 * (number + 1)])
         noise = tf.random.stateless_normal((16, 8), seed=(0, number))
         losses.append([float(loss) for loss in step(real_images, noise)[:2]])
     return np.array(losses), [w for robot in robots for w in robot.get_weights()]
 
 
-def test_twenty_steps_agree(album):
+def test_twenty_steps_agree(digits64):
     """Rounding grows from step to step: of four seeds, to 0.3% to 1.3% in twenty."""
-    plain, plain_weights = play(album, lambda robot: robot)
-    quick, quick_weights = play(album, accelerate)
+    plain, plain_weights = play(digits64, lambda robot: robot)
+    quick, quick_weights = play(digits64, accelerate)
     np.testing.assert_allclose(quick[:3], plain[:3], rtol=1e-4)
     np.testing.assert_allclose(quick, plain, rtol=0.05)
     moved = sum(np.square(w).sum() for w in plain_weights)

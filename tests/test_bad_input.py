@@ -87,8 +87,8 @@ FUNCTIONS = {
         lambda x: sampling.draw(ASKED, np.zeros((2, 8), "float32"), x),
         [-1, 3, 1.5, "3", [1], [1, 2, 3], {}, [0, 7]],
     ),
-    "steps": (lambda x: sampling.walk(tf.ones(8), tf.ones(8), x), NUMBERS),
-    "start": (lambda x: sampling.walk(x, tf.ones(8), 4), ARRAYS),
+    "steps": (lambda x: sampling.interpolate(tf.ones(8), tf.ones(8), x), NUMBERS),
+    "start": (lambda x: sampling.interpolate(x, tf.ones(8), 4), ARRAYS),
     "tile": (lambda x: plots.tile(x), ARRAYS),
     "columns": (lambda x: plots.tile(DIGITS, x), NUMBERS),
     "grid path": (lambda x: plots.save_grid(DIGITS, x), [*PATHS, *FILES]),
@@ -112,7 +112,7 @@ FUNCTIONS = {
     "shrink": (evaluation.shrink, ARRAYS),
     "picture": (lambda x: latent.find_noise(GENERATOR, x), ARRAYS),
     "search": (lambda x: latent.find_noise(GENERATOR, DIGITS[0], x), NUMBERS),
-    "knobs path": (lambda x: latent.load_knobs(x, 8), [*PATHS, *FILES[:1]]),
+    "knobs path": (lambda x: latent.load_directions(x, 8), [*PATHS, *FILES[:1]]),
     "statistics": (latent.measure, ARRAYS),
     "own drawing": (latent.prepare_drawing, [*ARRAYS, *PATHS, *FILES]),
     "pixels": (lambda x: explore.make_painter(GENERATOR, x), NUMBERS),
@@ -124,9 +124,12 @@ FUNCTIONS = {
     "rolls": (chorales.read_rolls, ARRAYS),
     "own pictures": (lambda x: projects.check_own(x, Settings()), ARRAYS),
     "auroc": (lambda x: anomaly.auroc(x, np.array([0, 1])), [*ARRAYS, np.zeros(3)]),
-    "misfit": (lambda x: anomaly.misfit(x, DIGITS), ARRAYS),
-    "digit": (lambda x: anomaly.is_odd(np.arange(10), x, "only"), [*NUMBERS, 10]),
-    "protocol": (lambda x: anomaly.is_odd(np.arange(10), 3, x), [5, None, "none", ""]),
+    "misfit": (lambda x: anomaly.pca_error(x, DIGITS), ARRAYS),
+    "digit": (lambda x: anomaly.is_anomaly(np.arange(10), x, "only"), [*NUMBERS, 10]),
+    "protocol": (
+        lambda x: anomaly.is_anomaly(np.arange(10), 3, x),
+        [5, None, "none", ""],
+    ),
     "text": (
         lambda x: conditional.write(ASKED, x),
         ["12a", "", None, 12, "½", "9" * 999],
@@ -136,10 +139,11 @@ FUNCTIONS = {
         lambda x: vae.elbo(GENERATOR, ENCODER, DIGITS[:, :28, :28], x),
         NUMBERS,
     ),
-    "diary": (runs.read_diary, PATHS),
+    "diary": (runs.read_history, PATHS),
     "scores": (runs.read_scores, PATHS),
-    "trouble": (lambda x: training.train(on_trouble=x), ["pray", 5, None]),
-    "diaries": (lambda x: training.train(diary=x), [["paper"], [5], [None]]),
+    "trouble": (lambda x: training.Options(on_divergence=x), ["pray", 5, None]),
+    "strategy": (lambda x: training.Options(strategy=x), ["pray", 5, None]),
+    "diaries": (lambda x: training.train(loggers=x), [["paper"], [5], [None]]),
 }
 CASES = [(name, value) for name, (_, values) in FUNCTIONS.items() for value in values]
 
@@ -201,7 +205,9 @@ OPTIONS = [f"--{name.replace('_', '-')}" for name in FIELDS if name != "preset"]
 @QUICK
 @given(
     st.sampled_from(["settings", "train", "draw", "judge"]),
-    st.sampled_from([*OPTIONS, "--model", "--count", "--diary", "--nothing"]),
+    st.sampled_from(
+        [*OPTIONS, "--model", "--count", "--loggers", "--diary", "--nothing"]
+    ),
     st.text(string.printable, max_size=6),
 )
 def test_any_option_of_the_command_line_gives_an_exit_code(command, option, value):

@@ -9,32 +9,32 @@ from PIL import Image
 
 from mnistgan import latent
 from mnistgan.sampling import PRETRAINED, draw, load_generator, make_noise
-from mnistgan.widgets.canvas import DrawingBoard
+from mnistgan.widgets.canvas import DrawingCanvas
 
 
 def test_the_board_gives_what_was_clicked():
-    board = DrawingBoard()
+    canvas = DrawingCanvas()
     with pytest.raises(ValueError, match="empty"):
-        board.picture()
+        canvas.picture()
     for row in range(2, 12):
-        board.squares[row * board.SIZE + 5].value = True
-    picture = board.picture()
+        canvas.squares[row * canvas.SIZE + 5].value = True
+    picture = canvas.picture()
     assert latent.measure(picture[None])["height"] > 40
-    board.clear.click()
+    canvas.clear.click()
     with pytest.raises(ValueError, match="empty"):
-        board.picture()
+        canvas.picture()
 
 
 def test_the_robot_copies_what_was_uploaded():
     generator = load_generator(PRETRAINED)
-    board = DrawingBoard(generator)
-    board.copy.click()  # nothing to copy yet: a sentence, and no picture
-    assert not board.copied.value and board.noise is None
+    canvas = DrawingCanvas(generator)
+    canvas.copy.click()  # nothing to copy yet: a sentence, and no picture
+    assert not canvas.copied.value and canvas.noise is None
     file = io.BytesIO()
     Image.fromarray(draw(generator, make_noise(generator, 1, 3))[0, ..., 0]).save(
         file, "PNG"
     )
-    board.upload.value = [
+    canvas.upload.value = [
         {
             "name": "digit.png",
             "type": "image/png",
@@ -43,9 +43,9 @@ def test_the_robot_copies_what_was_uploaded():
             "last_modified": datetime.now(timezone.utc),
         }
     ]
-    board.copy.click()
-    copied = np.array(Image.open(io.BytesIO(board.copied.value)).resize((64, 64)))
-    wanted = board.picture()[..., 0].astype(int)
+    canvas.copy.click()
+    copied = np.array(Image.open(io.BytesIO(canvas.copied.value)).resize((64, 64)))
+    wanted = canvas.picture()[..., 0].astype(int)
     assert np.sqrt(((copied - wanted) ** 2).mean()) < 60
-    board.clear.click()
-    assert not board.upload.value
+    canvas.clear.click()
+    assert not canvas.upload.value

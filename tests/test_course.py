@@ -231,8 +231,8 @@ def sentences(text):
 @pytest.mark.parametrize("path", LESSONS, ids=name)
 def test_no_sentence_stands_in_lesson_and_notebook(path):
     notebook = read(course.ROOT / "notebooks" / f"{path.stem}.ipynb")
-    told = set().union(*(sentences(c.source) for c in notebook.cells if is_md(c)))
-    assert not told & sentences(path.read_text())
+    written = set().union(*(sentences(c.source) for c in notebook.cells if is_md(c)))
+    assert not written & sentences(path.read_text())
 
 
 def test_pictures_are_light():

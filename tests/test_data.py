@@ -87,14 +87,14 @@ def test_every_grey_level_comes_back_exactly():
     assert np.array_equal(data.to_uint8(floats), levels)
 
 
-def test_prepare_all_agrees_with_prepare_image(digits, album):
-    assert album.dtype == np.uint8 and album.shape == (2000, 64, 64, 1)
+def test_prepare_all_agrees_with_prepare_image(digits, digits64):
+    assert digits64.dtype == np.uint8 and digits64.shape == (2000, 64, 64, 1)
     exact = data.prepare_image(digits[:20])
-    assert np.abs(data.to_float(album[:20]) - exact).max() <= 0.5 / 127.5 + 1e-6
+    assert np.abs(data.to_float(digits64[:20]) - exact).max() <= 0.5 / 127.5 + 1e-6
 
 
-def test_a_round_deals_every_picture_at_most_once(album):
-    numbers = np.arange(len(album), dtype=np.int64)
+def test_a_round_deals_every_picture_at_most_once(digits64):
+    numbers = np.arange(len(digits64), dtype=np.int64)
     dealt = np.concatenate(list(data.make_dataset(numbers, 64, seed=1)))
     assert len(dealt) == 2000 // 64 * 64 == len(set(dealt))
     assert not np.array_equal(dealt, np.sort(dealt))
@@ -109,9 +109,9 @@ def test_the_seed_decides_the_order():
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 2001])
-def test_a_batch_size_that_cannot_work_is_named(album, batch_size):
+def test_a_batch_size_that_cannot_work_is_named(digits64, batch_size):
     with pytest.raises(ValueError, match=f"batch_size is {batch_size}"):
-        data.make_dataset(album, batch_size, seed=0)
+        data.make_dataset(digits64, batch_size, seed=0)
 
 
 def test_files_put_there_by_hand_are_used(tmp_path, four_files, no_network, digits):
@@ -184,7 +184,7 @@ def test_a_right_answer_leads_to_tfds(tmp_path, host, four_files, monkeypatch):
             self.data_dir = data_dir
 
         def download_and_prepare(self):
-            mnist.store(four_files, self.data_dir)
+            mnist.store_digits(four_files, self.data_dir)
 
     with monkeypatch.context() as patch:
         patch.setattr(tfds, "builder", Builder)

@@ -68,25 +68,25 @@ def test_noise_scores_badly(real_judge):
 
 
 def test_copies_are_noticed(train_set):
-    album = evaluation.shrink(train_set[0]).reshape(2000, -1)
-    limit = evaluation.copy_limit(album, evaluation.load_album("test[:500]"))
-    assert evaluation.copied_share(train_set[0][:300], album, limit) == 1
+    digits64 = evaluation.shrink(train_set[0]).reshape(2000, -1)
+    limit = evaluation.copy_limit(digits64, evaluation.load_real_rows("test[:500]"))
+    assert evaluation.copied_share(train_set[0][:300], digits64, limit) == 1
     others = data.prepare_all(data.load_mnist("test[500:1000]")[0])
-    assert evaluation.copied_share(others, album, limit) < 0.05
+    assert evaluation.copied_share(others, digits64, limit) < 0.05
 
 
 def test_the_pretrained_robot_is_as_good_as_its_card_says(real_judge):
     folder = sampling.PRETRAINED.parent
-    told = json.loads((folder / "digits.json").read_text())["rows"]["drawn"]
+    written = json.loads((folder / "digits.json").read_text())["rows"]["drawn"]
     generator = sampling.load_generator(sampling.PRETRAINED)
     noise = sampling.make_noise(generator, 2000, seed=0)
     found = evaluation.score(real_judge, sampling.draw(generator, noise))
-    assert found.confident == pytest.approx(told["confident"], abs=0.03)
-    assert found.precision == pytest.approx(told["precision"], abs=0.04)
-    assert found.coverage > told["coverage"] - 0.04  # fewer pictures, wider balls
-    assert found.frechet < 5 * told["frechet"]  # fewer pictures: farther by chance
+    assert found.confident == pytest.approx(written["confident"], abs=0.03)
+    assert found.precision == pytest.approx(written["precision"], abs=0.04)
+    assert found.coverage > written["coverage"] - 0.04  # fewer pictures, wider balls
+    assert found.frechet < 5 * written["frechet"]  # fewer pictures: farther by chance
     rows = json.loads((folder / "digits.json").read_text())["rows"]
-    table = evaluation.table(
+    table = evaluation.format_scores(
         {name: evaluation.Score(**row) for name, row in rows.items()}
     )
     assert table in (folder / "README.md").read_text()
@@ -131,7 +131,7 @@ def test_the_judge_is_trained_once_and_checked(tmp_path, monkeypatch):
 def test_the_command_line_writes_a_stable_table(
     tmp_path, monkeypatch, capsys, real_judge
 ):
-    few = evaluation.load_album("train[:300]")
+    few = evaluation.load_real_rows("train[:300]")
     monkeypatch.setattr(evaluation, "load_album", lambda split, data_dir=None: few)
     model, out = tmp_path / "generator.keras", tmp_path / "score.json"
     build_generator(8, 2).save(model)
@@ -139,13 +139,13 @@ def test_the_command_line_writes_a_stable_table(
     assert command_line.main(words) == 0
     printed = capsys.readouterr().out
     assert "digit Fréchet distance" in printed and "coverage" in printed
-    told = json.loads(out.read_text())
-    assert list(told) == ["format", "model", "seed", "accuracy", "rows"]
-    assert list(told["rows"]) == ["drawn", "real", "noise"]
+    written = json.loads(out.read_text())
+    assert list(written) == ["format", "model", "seed", "accuracy", "rows"]
+    assert list(written["rows"]) == ["drawn", "real", "noise"]
     fields = [field.name for field in dataclasses.fields(evaluation.Score)]
-    for row in told["rows"].values():
+    for row in written["rows"].values():
         assert list(row) == fields
-    assert told["rows"]["real"]["frechet"] < told["rows"]["drawn"]["frechet"]
+    assert written["rows"]["real"]["frechet"] < written["rows"]["drawn"]["frechet"]
 
 
 def test_a_count_out_of_range_is_named(tmp_path, capsys):

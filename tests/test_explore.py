@@ -79,14 +79,14 @@ def test_a_seed_leads_to_its_noise(generator, explorer):
 
 
 def test_knobs_move_along_their_directions(generator):
-    knobs = latent.find_knobs(generator, 3).rename(knob_1="slant")
-    explorer = explore.Explorer(generator, knobs)
+    directions = latent.find_directions(generator, 3).rename(knob_1="slant")
+    explorer = explore.Explorer(generator, directions)
     assert explorer.sliders[0].description == "slant"
     before, start = explorer.noise.copy(), explorer.sliders[0].value
     target = start - 1.0 if start > 0 else start + 1.0
     explorer.sliders[0].value = target
     moved = explorer.noise - before
-    along = knobs.directions[0] * (explorer.sliders[0].value - start)
+    along = directions.vectors[0] * (explorer.sliders[0].value - start)
     assert np.allclose(moved, along, atol=1e-4)
 
 
@@ -101,8 +101,8 @@ def test_sliders_stay_still_when_they_cannot_reach(generator):
 
 
 def test_the_map_follows_its_point(generator):
-    directions = latent.find_knobs(generator, 2).directions
-    atlas = explore.MapExplorer(generator, directions)
+    vectors = latent.find_directions(generator, 2).vectors
+    atlas = explore.MapExplorer(generator, vectors)
     middle, digit = pixels(atlas.map.value), atlas.picture.value
     atlas.x.value, atlas.y.value = explore.REACH, explore.REACH
     corner = pixels(atlas.map.value)

@@ -54,8 +54,12 @@ def test_faces_become_a_data_set(few):
     some, _ = faces.load_faces("train[:10]", few)
     assert np.array_equal(some, pictures[:10])
     info = tfds.builder(f"cartoon_faces:{faces.VERSION}", data_dir=few).info
-    told = info.description + info.homepage + info.citation
-    assert "Lisa Wischofsky" in told and "CC BY 4.0" in told and faces.SOURCE in told
+    written = info.description + info.homepage + info.citation
+    assert (
+        "Lisa Wischofsky" in written
+        and "CC BY 4.0" in written
+        and faces.SOURCE in written
+    )
 
 
 def test_labels_belong_to_their_pictures(few):
@@ -209,9 +213,9 @@ def test_too_few_pictures_and_no_folder_are_named(tmp_path):
 @pytest.fixture(scope="module")
 def taught(few):
     keras.utils.set_random_seed(0)
-    eyes = attribute_classifier.build_witness()
+    eyes = attribute_classifier.build_attribute_classifier()
     pictures, named = faces.load_faces("train", few)
-    attribute_classifier.train_witness(eyes, pictures, named, epochs=40)
+    attribute_classifier.train_attribute_classifier(eyes, pictures, named, epochs=40)
     return eyes, pictures, named
 
 
@@ -232,12 +236,13 @@ def test_scores_tell_faces_from_what_is_none(taught, few):
     real, _ = faces.load_faces("test", few)
     chance = np.random.default_rng(0).integers(0, 256, (16, 64, 64, 3), np.uint8)
     good, bad = (
-        attribute_classifier.score(eyes, each, real) for each in (pictures[:16], chance)
+        attribute_classifier.score_faces(eyes, each, real)
+        for each in (pictures[:16], chance)
     )
     assert good["frechet"] < bad["frechet"] and good["coverage"] > bad["coverage"]
-    assert attribute_classifier.score(eyes, real, real)["frechet"] < 1e-3
+    assert attribute_classifier.score_faces(eyes, real, real)["frechet"] < 1e-3
     with pytest.raises(ValueError, match="too few"):
-        attribute_classifier.score(eyes, real[:3], real)
+        attribute_classifier.score_faces(eyes, real[:3], real)
 
 
 def test_blended_faces_have_the_mean_and_the_spread_of_real_ones():

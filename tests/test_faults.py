@@ -67,7 +67,7 @@ def everything(folder):
         name: x if isinstance(x, bytes) else x.tobytes() for name, x in values.items()
     }
     texts = {name: x for name, x in texts.items() if "OBJECT_GRAPH" not in name}
-    return texts, (folder / "diary.csv").read_text()
+    return texts, (folder / "history.csv").read_text()
 
 
 def test_killed_at_any_moment_it_ends_equal_bit_for_bit(tmp_path):
@@ -168,7 +168,7 @@ def test_flipped_bytes_never_pass_unnoticed(finished, copy, capsys):
         path.write_bytes(wrong)
         try:
             assert np.array_equal(drawing_of(copy / "generator.keras"), picture)
-            assert runs.read_diary(copy) == finished.diary
+            assert runs.read_history(copy) == finished.history
             assert len(runs.read_scores(copy)) == 1
             plots.read_frames(sorted(copy.glob("previews/*.png")))
             assert everything(copy) == last or "is damaged" in capsys.readouterr().out
@@ -182,11 +182,11 @@ def test_flipped_bytes_never_pass_unnoticed(finished, copy, capsys):
 
 
 def test_training_again_repairs_what_the_checkpoint_knows(copy, finished):
-    for name in ("diary.csv", "settings.json", "generator.keras", files.LEDGER):
+    for name in ("history.csv", "settings.json", "generator.keras", files.LEDGER):
         (copy / name).write_bytes(b"{half")
     assert sampling.finished_project(copy) is None
-    assert training.train(SMALL, copy).diary == finished.diary
-    assert runs.read_diary(copy) == finished.diary
+    assert training.train(SMALL, copy).history == finished.history
+    assert runs.read_history(copy) == finished.history
     assert sampling.finished_project(copy) == "digits"
     assert np.array_equal(
         drawing_of(copy / "generator.keras"),
@@ -204,7 +204,7 @@ def test_a_damaged_preview_is_left_out_of_the_film(copy, capsys):
 def test_a_preview_that_a_kill_left_aside_is_swept(copy):
     left = copy / "previews" / ".1a2b3c4d-step_000100.png"
     left.write_bytes(b"half")
-    with checkpoints.held(copy):
+    with checkpoints.lock_run(copy):
         assert not left.exists()
         assert (copy / "previews" / "step_000025.png").exists()
 
@@ -249,11 +249,11 @@ with files.whole_folder(place) as aside:
 
 def test_killed_while_a_checkpoint_is_replaced_the_old_one_comes_back(tmp_path):
     place = tmp_path / "checkpoints" / "step_00000040"
-    with files.whole_folder(place) as aside:
+    with files.atomic_folder(place) as aside:
         (aside / "text").write_text("old")
     killed = subprocess.run([sys.executable, "-c", REPLACE, str(place)])
     assert killed.returncode == 9 and not place.exists()
-    with checkpoints.held(tmp_path):
+    with checkpoints.lock_run(tmp_path):
         assert not files.damage(place) and (place / "text").read_text() == "old"
         assert not list(tmp_path.glob("**/.*-*"))
 
@@ -262,9 +262,9 @@ def test_what_a_kill_left_aside_is_never_taken_for_a_checkpoint(tmp_path):
     place = tmp_path / "checkpoints"
     (place / ".1a2b3c4d-step_00000080").mkdir(parents=True)
     for name in ("step_00000040", f"{files.OLD}step_00000040"):
-        with files.whole_folder(place / name) as aside:
+        with files.atomic_folder(place / name) as aside:
             (aside / "text").write_text(name)
-    with checkpoints.held(tmp_path):
+    with checkpoints.lock_run(tmp_path):
         assert saved(tmp_path) == ["step_00000040"]
         assert (place / "step_00000040" / "text").read_text() == "step_00000040"
         assert not list(tmp_path.glob("**/.*-*"))
@@ -274,20 +274,20 @@ def test_what_a_kill_left_aside_is_never_taken_for_a_checkpoint(tmp_path):
 def test_a_file_that_could_not_be_replaced_twice_is_still_right(
     tmp_path, monkeypatch, noted
 ):
-    path = tmp_path / "diary.csv"
-    with files.whole(path, noted=noted) as aside:
+    path = tmp_path / "history.csv"
+    with files.atomic_write(path, noted=noted) as aside:
         aside.write_text("old")
     for text in ("new", "newer"):
         with monkeypatch.context() as patch:
             fails_once(patch, "replace", path)
             with pytest.raises(OSError, match="no more room"):
-                with files.whole(path, noted=True) as aside:
+                with files.atomic_write(path, noted=True) as aside:
                     aside.write_text(text)
-    files.check(path)
+    files.check_file(path)
     assert path.read_text() == "old"
     path.write_text("new")
-    with pytest.raises(ValueError, match=r"diary\.csv is damaged"):
-        files.check(path)
+    with pytest.raises(ValueError, match=r"history\.csv is damaged"):
+        files.check_file(path)
 
 
 @contextmanager
@@ -353,7 +353,7 @@ def test_a_folder_that_vanishes_comes_back(tmp_path, monkeypatch):
 
 def test_two_at_once_the_second_is_refused_by_name_of_the_first(copy):
     before = contents(copy)
-    with checkpoints.held(copy):
+    with checkpoints.lock_run(copy):
         with pytest.raises(OSError, match=f"already, by process {os.getpid()} on"):
             training.train(SMALL, copy)
     assert contents(copy).keys() >= before.keys()
@@ -371,7 +371,7 @@ def test_afresh_puts_the_old_run_aside(copy, capsys):
 
 
 def test_a_run_that_is_being_trained_is_not_put_aside(copy):
-    with checkpoints.held(copy):
+    with checkpoints.lock_run(copy):
         with pytest.raises(OSError, match="already"):
             training.train(SMALL, copy, afresh=True)
     assert copy.exists() and not copy.with_name("run-1").exists()
@@ -379,7 +379,7 @@ def test_a_run_that_is_being_trained_is_not_put_aside(copy):
 
 def test_notes_without_a_checkpoint_do_not_count(copy, finished):
     shutil.rmtree(copy / "checkpoints")
-    assert training.train(SMALL, copy).diary == finished.diary
+    assert training.train(SMALL, copy).history == finished.history
     assert runs.read_scores(copy) == []
 
 
@@ -414,10 +414,15 @@ def test_an_explosion_stops_the_run_and_leaves_it_healthy(
     assert everything(tmp_path / "run") == everything(finished.folder)
 
 
+GO_BACK = training.Options(on_divergence="rollback")
+
+
 def test_a_run_that_may_go_back_goes_on_half_as_fast(tmp_path, monkeypatch, capsys):
     exploding(monkeypatch, 2)
-    run = training.train(SMALL, tmp_path / "run", on_trouble="back")
-    assert run.finished and [row["step"] for row in run.diary][:3] == [25, 40, 65]
+    run = training.train(
+        SMALL, tmp_path / "run", options=training.Options(on_divergence="rollback")
+    )
+    assert run.finished and [row["step"] for row in run.history][:3] == [25, 40, 65]
     said = "".join(capsys.readouterr())
     assert said.count("Back to step 40") == 2
     state = training.new_state(SMALL)
@@ -437,13 +442,15 @@ def test_the_time_of_a_run_that_goes_back_goes_on(tmp_path):
     state = training.new_state(SMALL)
     loop.save(*at_step(40, tmp_path, state, 12.0))
     run = runs.Run(tmp_path, 65, SMALL.total_steps, [], 0.0)
-    assert loop.go_back(run, state, TrainingDiverged("exploded")).seconds == 12.0
+    assert loop.roll_back(run, state, TrainingDiverged("exploded")).seconds == 12.0
 
 
 def test_a_third_explosion_is_one_too_many(tmp_path, monkeypatch):
     exploding(monkeypatch, 3)
     with pytest.raises(TrainingDiverged, match="exploded"):
-        training.train(SMALL, tmp_path / "run", on_trouble="back")
+        training.train(
+            SMALL, tmp_path / "run", options=training.Options(on_divergence="rollback")
+        )
 
 
 def test_sick_weights_are_not_saved(tmp_path):
@@ -456,9 +463,9 @@ def test_sick_weights_are_not_saved(tmp_path):
     assert saved(tmp_path) == ["step_00000001"]
 
 
-def test_an_unknown_way_to_deal_with_trouble_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="on_trouble is 'pray'; choose from"):
-        training.train(SMALL, tmp_path / "run", on_trouble="pray")
+def test_an_unknown_way_to_deal_with_trouble_is_refused():
+    with pytest.raises(ValueError, match="on_divergence is 'pray'; choose from"):
+        training.Options(on_divergence="pray")
 
 
 def test_a_damaged_data_set_is_named_and_refused(tmp_path, four_files):

@@ -17,8 +17,8 @@ def generator():
 
 
 @pytest.fixture(scope="module")
-def knobs(generator):
-    return latent.find_knobs(generator, count=8)
+def directions(generator):
+    return latent.find_directions(generator, count=8)
 
 
 def bar(lean=0, thick=4, side=64):
@@ -41,9 +41,9 @@ def test_the_measures_know_a_bar():
 
 
 @pytest.mark.trained
-def test_the_knobs_change_the_pictures_more_than_chance(generator, knobs):
-    assert knobs.directions.shape == (8, 32)
-    assert np.allclose(np.linalg.norm(knobs.directions, axis=1), 1, atol=1e-5)
+def test_the_knobs_change_the_pictures_more_than_chance(generator, directions):
+    assert directions.vectors.shape == (8, 32)
+    assert np.allclose(np.linalg.norm(directions.vectors, axis=1), 1, atol=1e-5)
     noise = make_noise(generator, 100, seed=3)
 
     def change(direction):
@@ -52,34 +52,34 @@ def test_the_knobs_change_the_pictures_more_than_chance(generator, knobs):
 
     chance = make_noise(generator, 5, seed=9).numpy()
     chance /= np.linalg.norm(chance, axis=1, keepdims=True)
-    assert change(knobs.directions[0]) > np.mean([change(c) for c in chance])
-    slants = [abs(latent.effect(generator, k)["slant"]) for k in knobs.directions]
+    assert change(directions.vectors[0]) > np.mean([change(c) for c in chance])
+    slants = [abs(latent.effect(generator, k)["slant"]) for k in directions.vectors]
     assert max(slants) > 0.3  # standard deviations
 
 
 @pytest.mark.trained
-def test_the_same_knobs_are_found_again(generator, knobs):
-    again = latent.find_knobs(generator, count=3)
-    assert np.allclose(again.directions, knobs.directions[:3], atol=1e-4)
+def test_the_same_knobs_are_found_again(generator, directions):
+    again = latent.find_directions(generator, count=3)
+    assert np.allclose(again.vectors, directions.vectors[:3], atol=1e-4)
 
 
 @pytest.mark.parametrize("count", [0, -1, 33])
 def test_an_impossible_number_of_knobs_is_named(generator, count):
     with pytest.raises(ValueError, match=f"count is {count}; it must be"):
-        latent.find_knobs(generator, count)
+        latent.find_directions(generator, count)
 
 
-def test_named_knobs_are_kept(knobs, tmp_path):
-    named = knobs.rename(knob_2="slant", knob_5="größe")
-    file = latent.knobs_file(tmp_path / "generator.keras")
+def test_named_knobs_are_kept(directions, tmp_path):
+    named = directions.rename(knob_2="slant", knob_5="größe")
+    file = latent.directions_file(tmp_path / "generator.keras")
     named.save(file)
-    again = latent.load_knobs(file, 32)
+    again = latent.load_directions(file, 32)
     assert again.names == named.names and again.names[1] == "slant"
-    assert np.array_equal(again.directions, knobs.directions)
+    assert np.array_equal(again.vectors, directions.vectors)
     with pytest.raises(ValueError, match="there is no knob 'knob_2'"):
         named.rename(knob_2="again")
     with pytest.raises(ValueError, match="two knobs"):
-        knobs.rename(knob_1="slant", knob_2="slant")
+        directions.rename(knob_1="slant", knob_2="slant")
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2]", '{"a": "b"}', '{"a": [1, 2]}', "{}"])
@@ -87,7 +87,7 @@ def test_a_damaged_file_of_knobs_is_named(tmp_path, text):
     file = tmp_path / "generator.knobs.json"
     file.write_text(text)
     with pytest.raises(ValueError, match="knobs"):
-        latent.load_knobs(file, 32)
+        latent.load_directions(file, 32)
 
 
 @pytest.mark.trained

@@ -69,8 +69,8 @@ def test_too_few_pictures_are_refused():
 
 def test_the_nearest_of_an_album_is_found(monkeypatch):
     monkeypatch.setattr(metrics, "PART", 64)
-    album = cloud(500, 0)
-    which, far = metrics.nearest(album[100:300] + 0.01, album)
+    digits64 = cloud(500, 0)
+    which, far = metrics.nearest(digits64[100:300] + 0.01, digits64)
     assert np.array_equal(which, np.arange(100, 300))
     assert far == pytest.approx(8**0.5 * 0.01, rel=0.1)
 

@@ -17,7 +17,7 @@ from tensorflow import keras
 from mnistgan.engine import legacy, model_io
 from mnistgan.evaluation import build_judge
 from mnistgan.models import build_discriminator, build_generator
-from mnistgan.projects.attribute_classifier import build_witness
+from mnistgan.projects.attribute_classifier import build_attribute_classifier
 from mnistgan.projects.conditional import (
     build_conditional_discriminator,
     build_conditional_generator,
@@ -259,7 +259,7 @@ def test_every_layer_that_is_let_in_exists():
         lambda: build_conditional_discriminator(3, 2),
         lambda: build_encoder(8, 2),
         build_judge,
-        build_witness,
+        build_attribute_classifier,
     ],
 )
 def test_every_model_of_the_course_is_let_in(build, tmp_path):

@@ -43,9 +43,9 @@ def test_both_have_batch_normalisation():
     assert len(norms(build_discriminator())) == 3
 
 
-def test_the_noise_is_there_in_training_only(album):
+def test_the_noise_is_there_in_training_only(digits64):
     discriminator = build_discriminator(4, noise_std=0.5)
-    images = tf.cast(album[:8], tf.float32) / 127.5 - 1.0
+    images = tf.cast(digits64[:8], tf.float32) / 127.5 - 1.0
     first, second = (discriminator(images, training=False) for _ in range(2))
     assert np.array_equal(first, second)
     first, second = (discriminator(images, training=True) for _ in range(2))

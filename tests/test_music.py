@@ -224,9 +224,9 @@ def test_baselines(tunes):
 
 
 def test_the_table_has_a_column_for_each_row(tunes):
-    rows = {"real": music.measure(tunes, tunes)}
-    text = music.table(
-        rows | {"baseline": music.measure(music.strangers(tunes), tunes)}
+    rows = {"real": music.describe(tunes, tunes)}
+    text = music.format_measures(
+        rows | {"baseline": music.describe(music.strangers(tunes), tunes)}
     )
     lines = text.splitlines()
     assert len(lines) == 9 and "real" in lines[0] and "baseline" in lines[0]
@@ -242,12 +242,12 @@ def test_choices_say_go_on_strike_or_fall_silent():
 
 
 def test_a_voice_hears_only_what_came_before(tunes):
-    singer = melody.build_singer(8)
-    first = singer(melody.inputs(tunes[:2]), training=False).numpy()
+    rnn = melody.build_chorale_rnn(8)
+    first = rnn(melody.inputs(tunes[:2]), training=False).numpy()
     assert first.shape == (2, 64, 4, 66)
     changed = tunes[:2].copy()
     changed[:, 30, 2] += 1
-    second = singer(melody.inputs(changed), training=False).numpy()
+    second = rnn(melody.inputs(changed), training=False).numpy()
     same = np.isclose(first, second, atol=1e-6).all(axis=(0, 3))
     assert same[:30].all() and same[30, :3].all() and not same[30:32].all()
 
@@ -255,27 +255,27 @@ def test_a_voice_hears_only_what_came_before(tunes):
 @pytest.mark.trained
 def test_it_sings_what_it_foresees(tunes):
     keras.utils.set_random_seed(0)
-    singer = melody.build_singer(16)
-    sung = melody.compose(singer, 3, temperature=1e-4)
+    rnn = melody.build_chorale_rnn(16)
+    sung = melody.compose(rnn, 3, temperature=1e-4)
     assert sung.shape == (3, 64, 4) and np.abs(sung).max() <= chorales.HIGHEST
-    logits = singer(melody.inputs(sung), training=False).numpy()
+    logits = rnn(melody.inputs(sung), training=False).numpy()
     chosen = melody.to_choices(sung)
     paid = np.take_along_axis(logits, chosen[..., None], -1)[..., 0]
     assert np.mean(logits.max(-1) - paid < 1e-4) > 0.9
-    assert np.array_equal(melody.compose(singer, 3, 5), melody.compose(singer, 3, 5))
+    assert np.array_equal(melody.compose(rnn, 3, 5), melody.compose(rnn, 3, 5))
 
 
 @pytest.mark.trained
 def test_teaching_lowers_the_surprise(tunes):
     keras.utils.set_random_seed(0)
-    singer = melody.build_singer(32)
-    at_first = melody.surprise(singer, tunes)
+    rnn = melody.build_chorale_rnn(32)
+    at_first = melody.nll(rnn, tunes)
     assert at_first == pytest.approx(4 * np.log(66), rel=0.1)  # a quarter is four steps
-    melody.teach(singer, np.concatenate([tunes] * 4), epochs=4)
-    assert melody.surprise(singer, tunes) < 0.85 * at_first
+    melody.fit(rnn, np.concatenate([tunes] * 4), epochs=4)
+    assert melody.nll(rnn, tunes) < 0.85 * at_first
 
 
 def test_habit_counts():
     always, never = piece(CHORD), piece((71, 67, 64, 48))
-    assert melody.habit(always, np.tile(always, (20, 1, 1))) < 0.05
-    assert melody.habit(never, always) > melody.habit(always, always) + 0.5
+    assert melody.markov_nll(always, np.tile(always, (20, 1, 1))) < 0.05
+    assert melody.markov_nll(never, always) > melody.markov_nll(always, always) + 0.5

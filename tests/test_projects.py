@@ -13,10 +13,10 @@ from tensorflow import keras
 from mnistgan import data, evaluation, projects, training
 from mnistgan.engine import loop
 from mnistgan.engine.accelerate import accelerate
-from mnistgan.latent import find_knobs, find_noise
+from mnistgan.latent import find_directions, find_noise
 from mnistgan.models import build_generator
 from mnistgan.projects import anomaly, conditional, vae
-from mnistgan.sampling import classes, draw, load_generator, make_noise, wishes
+from mnistgan.sampling import classes, draw, load_generator, make_noise, one_hot_labels
 from mnistgan.settings import choose_settings
 from mnistgan.site.studio import Studio
 from mnistgan.widgets.explore import Explorer
@@ -130,16 +130,16 @@ def test_a_step_with_labels_teaches_the_artist_to_listen():
 
 def test_wishes_are_granted_in_turn_or_as_asked(asked_generator):
     assert classes(asked_generator) == 10
-    turn = wishes(asked_generator, 12).numpy().argmax(1)
+    turn = one_hot_labels(asked_generator, 12).numpy().argmax(1)
     assert turn.tolist() == [*range(10), 0, 1]
-    assert set(wishes(asked_generator, 3, 7).numpy().argmax(1)) == {7}
-    assert wishes(build_generator(4, 1), 3) is None
+    assert set(one_hot_labels(asked_generator, 3, 7).numpy().argmax(1)) == {7}
+    assert one_hot_labels(build_generator(4, 1), 3) is None
 
 
 @pytest.mark.parametrize("wanted", [10, -1, [1, 2], [0.5] * 3, "7", np.nan])
 def test_impossible_wishes_are_refused(asked_generator, wanted):
     with pytest.raises(ValueError, match="cannot ask for"):
-        wishes(asked_generator, 3, wanted)
+        one_hot_labels(asked_generator, 3, wanted)
 
 
 def test_a_generator_without_labels_cannot_be_asked():
@@ -152,14 +152,14 @@ def test_a_run_with_labels_resumes_and_draws(asked_run, asked_generator):
     assert asked_run.finished and asked_run.seconds > 0
     assert draw(asked_generator, make_noise(asked_generator, 3)).shape == (3, 64, 64, 1)
     again = training.train(small("conditional"), asked_run.folder)
-    assert again.step == asked_run.step and again.diary == asked_run.diary
+    assert again.step == asked_run.step and again.history == asked_run.history
 
 
 def test_explorer_and_website_offer_the_digits(loud_generator, tmp_path):
     generator = loud_generator
-    explorer = Explorer(generator, find_knobs(generator, 2))
+    explorer = Explorer(generator, find_directions(generator, 2))
     before = bytes(explorer.picture.value)
-    explorer.wanted.value = 7
+    explorer.label.value = 7
     assert bytes(explorer.picture.value) != before
     generator.save(tmp_path / "generator.keras")
     room = Studio(tmp_path / "generator.keras")
@@ -230,7 +230,7 @@ def test_the_likelihood_is_that_of_coins():
 
 @pytest.mark.trained
 def test_a_vae_learns_and_keeps_both_robots(vae_run):
-    first, last = vae_run.diary[0], vae_run.diary[-1]
+    first, last = vae_run.history[0], vae_run.history[-1]
     assert last["d_loss"] + last["g_loss"] < 0.9 * (first["d_loss"] + first["g_loss"])
     assert (vae_run.folder / "encoder.keras").exists()
 
@@ -277,19 +277,19 @@ def test_own_pictures_are_taken_and_wrong_ones_refused(tmp_path):
 
 def test_who_is_odd():
     labels = np.array([3, 5, 3])
-    assert anomaly.is_odd(labels, 3, "without").tolist() == [True, False, True]
-    assert anomaly.is_odd(labels, 3, "only").tolist() == [False, True, False]
+    assert anomaly.is_anomaly(labels, 3, "without").tolist() == [True, False, True]
+    assert anomaly.is_anomaly(labels, 3, "only").tolist() == [False, True, False]
     for digit, protocol in ((10, "only"), (3, "among")):
         with pytest.raises(ValueError, match="it takes 0 to 9"):
-            anomaly.is_odd(labels, digit, protocol)
+            anomaly.is_anomaly(labels, digit, protocol)
 
 
 def test_the_simple_rivals_find_strangers():
     digits, labels = data.load_mnist("train[:3000]")
     rows = evaluation.shrink(data.prepare_all(digits)).reshape(3000, -1)
-    ordinary, strange = rows[labels == 0], labels[2000:] != 0
-    for score in (anomaly.misfit, anomaly.distance):
-        found = score(ordinary[:150], rows[2000:])
+    normal, strange = rows[labels == 0], labels[2000:] != 0
+    for score in (anomaly.pca_error, anomaly.distance):
+        found = score(normal[:150], rows[2000:])
         assert anomaly.auroc(found, strange) > 0.9
         assert np.isclose(
             anomaly.auroc(-found, strange), 1 - anomaly.auroc(found, strange)
@@ -300,17 +300,22 @@ def test_the_simple_rivals_find_strangers():
 def test_the_watch_is_more_surprised_by_noise(tmp_path):
     digits, labels = data.load_mnist("train[:2000]")
     pictures = data.prepare_all(digits[labels == 1])
-    robots = anomaly.train_watch(pictures, tmp_path, steps=40)
+    robots = anomaly.train_detectors(pictures, tmp_path, steps=40)
     generator, encoder, discriminator = robots
-    things = anomaly.odd_things(pictures[:30])
-    calm = anomaly.surprise(generator, encoder, pictures[:30])
-    assert np.median(anomaly.surprise(generator, encoder, things["noise"])) > calm.max()
-    assert anomaly.eyes(discriminator).output_shape == (None, 256)
-    far = anomaly.strangeness(discriminator, pictures, things["noise"])
-    assert far.min() > anomaly.strangeness(discriminator, pictures, pictures[:30]).max()
+    things = anomaly.make_anomalies(pictures[:30])
+    calm = anomaly.negative_elbo(generator, encoder, pictures[:30])
+    assert (
+        np.median(anomaly.negative_elbo(generator, encoder, things["noise"]))
+        > calm.max()
+    )
+    assert anomaly.feature_extractor(discriminator).output_shape == (None, 256)
+    far = anomaly.knn_distance(discriminator, pictures, things["noise"])
+    assert (
+        far.min() > anomaly.knn_distance(discriminator, pictures, pictures[:30]).max()
+    )
     assert (things["broken stroke"] <= pictures[:30]).all()
     with pytest.raises(ValueError, match="at least 64"):
-        anomaly.train_watch(pictures[:5], tmp_path)
+        anomaly.train_detectors(pictures[:5], tmp_path)
 
 
 def test_clothes_are_odd_things_where_there_are_any(tmp_path):
@@ -327,9 +332,10 @@ def test_clothes_are_odd_things_where_there_are_any(tmp_path):
     )
     digits = np.zeros((3, 64, 64, 1), "uint8")
     assert (
-        anomaly.odd_things(digits, data_dir=tmp_path)["clothes"].shape == digits.shape
+        anomaly.make_anomalies(digits, data_dir=tmp_path)["clothes"].shape
+        == digits.shape
     )
-    assert "clothes" not in anomaly.odd_things(digits, data_dir=tmp_path / "empty")
+    assert "clothes" not in anomaly.make_anomalies(digits, data_dir=tmp_path / "empty")
 
 
 def test_a_watch_that_is_stopped_gives_no_half_trained_robots(tmp_path, monkeypatch):
@@ -342,10 +348,10 @@ def test_a_watch_that_is_stopped_gives_no_half_trained_robots(tmp_path, monkeypa
     monkeypatch.setattr(loop, "summary", interrupted)
     pictures = np.zeros((128, 64, 64, 1), "uint8")
     with pytest.raises(KeyboardInterrupt, match="call train_watch again"):
-        anomaly.train_watch(pictures, tmp_path, steps=4)
+        anomaly.train_detectors(pictures, tmp_path, steps=4)
     assert not (tmp_path / "digits").exists()
     monkeypatch.setattr(loop, "summary", real)
-    assert len(anomaly.train_watch(pictures, tmp_path, steps=4)) == 3
+    assert len(anomaly.train_detectors(pictures, tmp_path, steps=4)) == 3
 
 
 @pytest.mark.parametrize(

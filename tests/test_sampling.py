@@ -10,7 +10,7 @@ from PIL import Image
 from mnistgan import checks, plots, sampling
 from mnistgan.engine import files
 from mnistgan.models import build_discriminator, build_generator
-from mnistgan.sampling import draw, load_generator, make_noise, walk
+from mnistgan.sampling import draw, interpolate, load_generator, make_noise
 
 
 @pytest.fixture(scope="module")
@@ -51,28 +51,28 @@ def test_noise_of_another_shape_is_named(generator, shape):
 
 def test_a_walk_keeps_its_ends_and_its_distance_from_zero():
     start, end = tf.random.stateless_normal((2, 64), seed=(1, 2))
-    way = walk(start, end, 9)
+    way = interpolate(start, end, 9)
     assert way.shape == (9, 64)
     assert np.allclose(way[0], start, atol=1e-5) and np.allclose(
         way[-1], end, atol=1e-5
     )
     lengths = tf.norm(way, axis=1)
     assert float(tf.reduce_min(lengths)) > 0.9 * min(lengths[0], lengths[-1])
-    assert np.allclose(walk(start, start, 3), [start] * 3)
+    assert np.allclose(interpolate(start, start, 3), [start] * 3)
 
 
 @pytest.mark.parametrize("start, end", [(0, 1), (1, 0), (0, 0)])
 def test_a_walk_from_or_to_zero_is_straight(start, end):
-    way = walk(tf.fill(8, float(start)), tf.fill(8, float(end)), 5)
+    way = interpolate(tf.fill(8, float(start)), tf.fill(8, float(end)), 5)
     line = np.linspace(start, end, 5)[:, None]
     assert np.allclose(way, np.repeat(line, 8, axis=1))
 
 
 def test_impossible_walks_are_named():
     with pytest.raises(ValueError, match="steps is 1"):
-        walk(tf.ones(8), tf.zeros(8), 1)
+        interpolate(tf.ones(8), tf.zeros(8), 1)
     with pytest.raises(ValueError, match="must be alike"):
-        walk(tf.ones(8), tf.ones(9), 5)
+        interpolate(tf.ones(8), tf.ones(9), 5)
 
 
 def test_what_is_not_a_generator_is_named(tmp_path):
@@ -154,12 +154,12 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "kept.txt"
     path.write_text("the old text")
     with pytest.raises(RuntimeError):
-        with files.whole(path) as aside:
+        with files.atomic_write(path) as aside:
             aside.write_text("half of the n")
             raise RuntimeError("power cut")
     assert path.read_text() == "the old text"
     assert list(tmp_path.iterdir()) == [path]
-    with files.whole(path) as aside:
+    with files.atomic_write(path) as aside:
         aside.write_text("the new text")
     assert path.read_text() == "the new text"
     assert list(tmp_path.iterdir()) == [path]

@@ -84,14 +84,14 @@ def broken_after(steps):
 
     class Deck:
         def __init__(self, *args, **labels):
-            self.deck = whole(*args, **labels)
+            self.batches_left = whole(*args, **labels)
 
         def take(self, count):
-            self.deck = self.deck.take(count)
+            self.batches_left = self.batches_left.take(count)
             return self
 
         def skip(self, count):
-            for batch in self.deck.skip(count):
+            for batch in self.batches_left.skip(count):
                 dealt.append(1)
                 if len(dealt) > steps:
                     raise RuntimeError("power cut")
@@ -152,6 +152,6 @@ def test_a_healthy_run_hears_nothing():
         (HEALTHY, row(classes=6, frechet=9.0), ["6 of the ten", "--batch-size"]),
     ],
 )
-def test_an_ailing_run_hears_the_cause_and_one_thing_to_change(diary_row, now, words):
-    told = scores.diagnose(diary_row, [row(), now])
-    assert all(word in told for word in words), told
+def test_an_ailing_run_hears_the_cause_and_one_thing_to_change(history_row, now, words):
+    written = scores.diagnose(history_row, [row(), now])
+    assert all(word in written for word in words), written

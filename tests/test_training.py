@@ -50,9 +50,9 @@ def small_game():
 
 
 @pytest.fixture(scope="module")
-def real_images(album):
+def real_images(digits64):
     """Sixteen real digits, as the step wants them."""
-    return data.to_float(album[:16])
+    return data.to_float(digits64[:16])
 
 
 def values(model):
@@ -68,7 +68,7 @@ def moved(before, model):
 def contents(folder):
     """What a run must reproduce: its diary, its settings, and its robot's weights."""
     weights = load_generator(folder / "generator.keras").get_weights()
-    return (folder / "diary.csv").read_text(), [w.tobytes() for w in weights]
+    return (folder / "history.csv").read_text(), [w.tobytes() for w in weights]
 
 
 def test_a_step_teaches_every_weight_of_both_robots(real_images):
@@ -109,10 +109,10 @@ def test_the_detectives_gradients_end_at_the_drawing(real_images):
     assert backwards == own + 3 * others  # for real pictures, and twice for drawn ones
 
 
-def test_the_step_is_traced_once_and_belongs_to_its_robots(album, real_images):
+def test_the_step_is_traced_once_and_belongs_to_its_robots(digits64, real_images):
     generator, _, step = small_game()
     for start in range(0, 320, 16):
-        step(data.to_float(album[start : start + 16]), NOISE)
+        step(data.to_float(digits64[start : start + 16]), NOISE)
     assert step.experimental_get_tracing_count() == 1
 
     new_generator, _, new_step = small_game()
@@ -122,7 +122,7 @@ def test_the_step_is_traced_once_and_belongs_to_its_robots(album, real_images):
     assert new_step.experimental_get_tracing_count() == 1
 
 
-def test_the_noise_follows_from_seed_and_step(album, monkeypatch):
+def test_the_noise_follows_from_seed_and_step(digits64, monkeypatch):
     """What a step gets: the same in the same step of the same seed, and only there."""
 
     def noises(seed):
@@ -143,7 +143,7 @@ def test_the_noise_follows_from_seed_and_step(album, monkeypatch):
         monkeypatch.setattr(digits, "PROJECT", project)
         step = training.make_whole_step(settings, state)
         for _ in range(3):
-            step(album[:16])
+            step(digits64[:16])
         return np.array(seen)
 
     first = noises(1)
@@ -165,7 +165,7 @@ def test_a_run_leaves_everything_that_people_keep(finished):
         "generator.keras",
         "discriminator.keras",
         "settings.json",
-        "diary.csv",
+        "history.csv",
         "grid.png",
         "progress.gif",
         "losses.png",
@@ -178,8 +178,8 @@ def test_a_run_leaves_everything_that_people_keep(finished):
     film = Image.open(finished.folder / "progress.gif")
     assert 1 <= film.n_frames <= len(shown)  # grids that are alike become one frame
     assert json.loads((finished.folder / "settings.json").read_text())["epochs"] == 3
-    assert [row["step"] for row in finished.diary] == [25, 40, 65, 80, 105, 120]
-    assert runs.read_diary(finished.folder) == finished.diary
+    assert [row["step"] for row in finished.history] == [25, 40, 65, 80, 105, 120]
+    assert runs.read_history(finished.folder) == finished.history
 
 
 def test_the_grid_shows_what_the_saved_robot_draws(finished):
@@ -289,7 +289,8 @@ def test_a_run_that_never_began_does_not_bind(tmp_path):
     with pytest.raises(OSError, match="could not be fetched"):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(mnist, "SOURCES", [])
-            training.train(SMALL, tmp_path / "run", tmp_path)
+            elsewhere = training.Options(data_dir=tmp_path)
+            training.train(SMALL, tmp_path / "run", options=elsewhere)
     other = dataclasses.replace(SMALL, epochs=1)
     assert training.train(other, tmp_path / "run").finished
 
@@ -342,7 +343,7 @@ def test_a_robot_that_was_stopped_half_way_is_not_preferred(
     shutil.copytree(finished.folder, tmp_path / "whole")
     monkeypatch.setenv("MNISTGAN_RUNS", str(tmp_path))
     assert sampling.newest_model() == tmp_path / "whole" / "generator.keras"
-    runs.write_diary(tmp_path / "whole", finished.diary[:-1])
+    runs.write_history(tmp_path / "whole", finished.history[:-1])
     assert sampling.newest_model() == sampling.PRETRAINED
 
 

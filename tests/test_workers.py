@@ -178,7 +178,7 @@ def test_a_killed_worker_stops_the_run_which_goes_on_when_both_are_back(tmp_path
     options = ["--preset=quick", "--pictures=3200", "--epochs=1", "--judged=0"]
     options += ["--generator-width=2", f"--out={tmp_path / 'run'}"]
     both = launch.start(2, options, tmp_path / "first")
-    until((tmp_path / "run/diary.csv").exists)  # the first checkpoint is there
+    until((tmp_path / "run/history.csv").exists)  # the first checkpoint is there
     both[1].kill()
     assert both[0].wait(PATIENCE) == 2
     found = last_line(tmp_path / "first/worker_0.txt")
@@ -186,7 +186,7 @@ def test_a_killed_worker_stops_the_run_which_goes_on_when_both_are_back(tmp_path
 
     both = launch.start(2, options, tmp_path / "second")
     assert [each.wait(PATIENCE) for each in both] == [0, 0]
-    assert runs.read_diary(tmp_path / "run")[-1]["step"] == 100
+    assert runs.read_history(tmp_path / "run")[-1]["step"] == 100
     assert "The first worker keeps" in last_line(tmp_path / "second/worker_1.txt")
 
 
@@ -219,7 +219,7 @@ def test_ctrl_c_at_one_worker_stops_all_and_the_chief_saves(tmp_path):
     until((tmp_path / "run/previews/step_000050.png").exists)
     both[1].send_signal(signal.SIGINT)
     assert [each.wait(PATIENCE) for each in both] == [130, 130]
-    step = runs.read_diary(tmp_path / "run")[-1]["step"]
+    step = runs.read_history(tmp_path / "run")[-1]["step"]
     first, second = (last_line(tmp_path / f"{rank}.txt") for rank in range(2))
     assert step and f"Stopped and saved after step {step} of" in first
     assert "WARNING:tensorflow" not in (tmp_path / "0.txt").read_text()
@@ -282,10 +282,10 @@ def test_a_chief_comes_first():
 
 def test_what_a_team_cannot_do_is_refused(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match="strategy is 'all'"):
-        training.train(SMALL, tmp_path / "run", strategy="all")
+        training.Options(strategy="all")
     with pytest.raises(ValueError, match="batch_size is 20, for 3 devices"):
         team(0, 3).check(SMALL, "tell")
-    with pytest.raises(ValueError, match="on_trouble is 'back'"):
+    with pytest.raises(ValueError, match="on_divergence is 'rollback'"):
         team(0).check(SMALL, "back")
     tf.zeros(1)  # TensorFlow is at work
     monkeypatch.setenv("TF_CONFIG", distribute.EXAMPLE)

@@ -84,7 +84,7 @@ def cut(notes: np.ndarray, bars: list[int]) -> np.ndarray:
     return pieces
 
 
-def store(folder: Path) -> None:
+def store_notes(folder: Path) -> None:
     """Reads Bach's chorales in music21's corpus and stores them as `chorale_rolls`.
 
     Every eighth tune is kept for the test split, with all of its chorales.
@@ -142,7 +142,7 @@ def load_notes(
     target = root / "chorale_rolls" / VERSION
     if not mnist.is_ready(target):
         with mnist.made_aside(target) as aside:
-            store(aside)
+            store_notes(aside)
     pieces = mnist.load_set(f"chorale_rolls:{VERSION}", split, root)
     notes = pieces["notes"]
     up = pieces["up"][:, None, None] * white_keys

@@ -20,7 +20,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from mnistgan.datasets import mnist
-from mnistgan.engine.valid import checked, optional, text, whole
+from mnistgan.engine.valid import checked, integer, optional, text
 from mnistgan.engine.valid import path as valid_path
 from mnistgan.engine.valid import pictures as valid_pictures
 
@@ -189,8 +189,8 @@ def load_faces(
 
 @checked(
     pictures=valid_pictures(64, 64, 3, least=65),
-    count=whole(1, 1_000_000),
-    seed=whole(),
+    count=integer(1, 1_000_000),
+    seed=integer(),
 )
 def blend_faces(pictures: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     """Draws without a robot, to compare with: the mean face, changed at random.

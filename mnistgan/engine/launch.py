@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
 
-from mnistgan.engine.valid import checked, whole
+from mnistgan.engine.valid import checked, integer
 from mnistgan.engine.valid import path as valid_path
 
 
@@ -25,7 +25,7 @@ def free_addresses(count: int) -> list[str]:
         return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
 
 
-@checked(count=whole(2, 64), logs=valid_path)
+@checked(count=integer(2, 64), logs=valid_path)
 def start(
     count: int, options: Sequence[str], logs: str | os.PathLike
 ) -> list[subprocess.Popen]:
@@ -80,7 +80,7 @@ def briefly(line: str) -> list[str]:
     return textwrap.wrap(line, 42)
 
 
-@checked(logs=valid_path, lines=whole(1, 1_000))
+@checked(logs=valid_path, lines=integer(1, 1_000))
 def side_by_side(logs: str | os.PathLike, lines: int = 6) -> str:
     """Sets what two workers said last side by side.
 

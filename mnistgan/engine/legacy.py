@@ -8,6 +8,8 @@ from tensorflow import keras
 
 SETTINGS = {"fog": "noise_std"}
 PROJECTS = {"asked": "conditional"}
+ON_DIVERGENCE = {"tell": "warn", "back": "rollback"}
+HISTORY = "diary.csv"
 
 
 def read_settings(path: Path) -> dict[str, Any]:

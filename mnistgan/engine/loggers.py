@@ -1,9 +1,9 @@
-"""Training diaries for other programs: TensorBoard, and Weights & Biases.
+"""Loggers, which keep a training diary: TensorBoard, and Weights & Biases.
 
-The run's own folder is the source: `diary.csv`, `scores.csv` and `previews/`. A diary
-copies from there what is new since it was last brought up to date, and never more than
-the newest checkpoint knows. A run that was killed, or that goes back, writes nothing
-twice: what a diary holds stays there, and new rows begin where it ended.
+The run's own folder is the source: `history.csv`, `scores.csv` and `previews/`. From
+there, a logger copies what is new since it was last brought up to date, and never more
+than the newest checkpoint knows. A run that was killed, or that goes back, writes
+nothing twice: what a diary holds stays there, and new rows begin where it ended.
 """
 
 import importlib
@@ -22,11 +22,11 @@ from PIL import Image
 
 from mnistgan.engine import files
 from mnistgan.engine.callbacks import Callback, Session
-from mnistgan.engine.runs import read_diary, read_scores
+from mnistgan.engine.runs import read_history, read_scores
 
 
-class Diary(Protocol):
-    """What a diary must be able to do."""
+class Logger(Protocol):
+    """What a logger must be able to do."""
 
     def write(self, step: int, numbers: dict[str, float], pictures: list[Path]) -> None:
         """Notes numbers by name, and grids of drawings, for one step."""
@@ -54,7 +54,7 @@ class TensorBoard:
                 tf.summary.text("settings", table, step=0)
 
     def write(self, step: int, numbers: dict[str, float], pictures: list[Path]) -> None:
-        """See `Diary.write`."""
+        """See `Logger.write`."""
         with self._writer.as_default():
             for name, value in numbers.items():
                 tf.summary.scalar(name, value, step)
@@ -63,11 +63,11 @@ class TensorBoard:
                 tf.summary.image("drawings", image, step)
 
     def flush(self) -> None:
-        """See `Diary.flush`."""
+        """See `Logger.flush`."""
         self._writer.flush()
 
     def close(self) -> None:
-        """See `Diary.close`."""
+        """See `Logger.close`."""
         self._writer.close()
 
 
@@ -82,7 +82,7 @@ class WeightsAndBiases:
         wandb = import_or_explain("wandb")
         note = folder / "wandb" / "id.txt"
         name = note.read_text() if note.exists() else uuid.uuid4().hex[:8]
-        with files.whole(note) as aside:
+        with files.atomic_write(note) as aside:
             aside.write_text(name)
         self._wandb = wandb
         self._run = wandb.init(
@@ -97,7 +97,7 @@ class WeightsAndBiases:
         )
 
     def write(self, step: int, numbers: dict[str, float], pictures: list[Path]) -> None:
-        """See `Diary.write`."""
+        """See `Logger.write`."""
         notes: dict[str, Any] = dict(numbers)
         if pictures:
             notes["drawings"] = [self._wandb.Image(str(path)) for path in pictures]
@@ -107,7 +107,7 @@ class WeightsAndBiases:
         """Nothing to do: wandb writes by itself."""
 
     def close(self) -> None:
-        """See `Diary.close`."""
+        """See `Logger.close`."""
         self._run.finish()
 
 
@@ -117,7 +117,7 @@ def import_or_explain(package: str) -> ModuleType:
         return importlib.import_module(package)
     except ImportError as error:
         raise ValueError(
-            f"it needs one more package, {package}: pip install 'mnistgan[diary]'"
+            f"it needs one more package, {package}: pip install 'mnistgan[loggers]'"
         ) from error
 
 
@@ -129,25 +129,25 @@ def knows_you() -> bool:
     return any("api.wandb.ai" in path.read_text() for path in notes if path.is_file())
 
 
-DIARIES: dict[str, Callable[..., Diary]] = {
+LOGGERS: dict[str, Callable[..., Logger]] = {
     "tensorboard": TensorBoard,
     "wandb": WeightsAndBiases,
 }
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Refuses a diary that does not exist: ValueError, with the name."""
+    """Refuses a logger that does not exist: ValueError, with the name."""
     for name in names:
-        if name != "csv" and name not in DIARIES:
+        if name != "csv" and name not in LOGGERS:
             raise ValueError(
-                f"there is no diary {name!r}; choose from csv, {', '.join(DIARIES)}"
+                f"there is no logger {name!r}; choose from csv, {', '.join(LOGGERS)}"
             )
 
 
-class Diaries(Callback):
-    """The diaries of one run. One that fails is closed with a warning; the run goes on.
+class Loggers(Callback):
+    """The loggers of one run. One that fails is closed with a warning; the run goes on.
 
-    The diary `csv` is always written, by the training itself.
+    The logger `csv` is always there: it is the training itself.
     """
 
     def __init__(
@@ -156,24 +156,24 @@ class Diaries(Callback):
         """Opens them.
 
         Args:
-            names: Some of `DIARIES`, or `"csv"`.
+            names: Some of `LOGGERS`, or `"csv"`.
             folder: The run's folder.
             settings: What to note about the run.
 
         Raises:
-            ValueError: There is no diary of that name.
+            ValueError: There is no logger of that name.
         """
         check_names(names)
-        self._folder, self._note = folder, folder / "diaries.json"
-        self._open: dict[str, Diary] = {}
+        self._folder, self._note = folder, folder / "loggers.json"
+        self._open: dict[str, Logger] = {}
         for name in names:
-            if name in DIARIES:
+            if name in LOGGERS:
                 self._guard(name, lambda n=name: self._start(n, settings))
 
     def update(self, step: int) -> None:
         """Copies everything that is new, up to and including `step`."""
-        for name, diary in list(self._open.items()):
-            self._guard(name, lambda n=name, d=diary: self._copy(n, d, step))
+        for name, logger in list(self._open.items()):
+            self._guard(name, lambda n=name, x=logger: self._copy(n, x, step))
 
     def on_checkpoint(self, session: Session) -> None:
         """Copies what the new checkpoint knows, and no more."""
@@ -185,29 +185,29 @@ class Diaries(Callback):
 
     def close(self) -> None:
         """Closes all of them."""
-        for name, diary in list(self._open.items()):
-            self._guard(name, diary.close)
+        for name, logger in list(self._open.items()):
+            self._guard(name, logger.close)
 
     def _start(self, name: str, settings: dict[str, Any]) -> None:
-        self._open[name] = DIARIES[name](self._folder, settings)
+        self._open[name] = LOGGERS[name](self._folder, settings)
 
-    def _copy(self, name: str, diary: Diary, step: int) -> None:
+    def _copy(self, name: str, logger: Logger, step: int) -> None:
         known = json.loads(self._note.read_text()) if self._note.exists() else {}
         reached = known.get(name, -1)
         for entry in news(self._folder, reached, step):
-            diary.write(*entry)
+            logger.write(*entry)
         # First the note, then the disk: rather a gap after a crash than rows twice.
-        with files.whole(self._note) as aside:
+        with files.atomic_write(self._note) as aside:
             aside.write_text(json.dumps({**known, name: max(step, reached)}) + "\n")
-        diary.flush()
+        logger.flush()
 
     def _guard(self, name: str, task) -> None:
-        """A diary must never stop a training run, whatever goes wrong in it."""
+        """A logger must never stop a training run, whatever goes wrong in it."""
         try:
             task()
         except Exception as error:
             self._open.pop(name, None)
-            warnings.warn(f"the diary {name!r} stopped: {error}", stacklevel=2)
+            warnings.warn(f"the logger {name!r} stopped: {error}", stacklevel=2)
 
 
 def news(
@@ -219,7 +219,7 @@ def news(
     def at(step):
         return found.setdefault(step, ({}, []))
 
-    for row in read_diary(folder):
+    for row in read_history(folder):
         at(row["step"])[0].update({k: v for k, v in row.items() if k != "step"})
     for row in read_scores(folder):
         at(row["step"])[0].update(

@@ -21,8 +21,8 @@ from mnistgan.engine.runs import (
     Run,
     TrainingDiverged,
     best_step,
-    read_diary,
-    write_diary,
+    read_history,
+    write_history,
     write_settings,
 )
 
@@ -95,7 +95,7 @@ def fit(session: Session, rollback: bool = False) -> Run:
         except TrainingDiverged as error:
             if not rollback:
                 raise
-            run = go_back(run, session.state, error)
+            run = roll_back(run, session.state, error)
     if session.cluster.chief:
         for callback in session.callbacks:
             callback.on_end(session.at(run))
@@ -126,7 +126,7 @@ def take_steps(session: Session) -> Run:
             if run.step % settings.steps_per_epoch % STEPS_BETWEEN_ROWS:
                 continue
             row = summary(run.step, settings.steps_per_epoch, recent)
-            run, recent = dataclasses.replace(run, diary=[*run.diary, row]), []
+            run, recent = dataclasses.replace(run, history=[*run.history, row]), []
             show(bar, row, settings.epochs)
             waited = time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
             stop = session.cluster.any_stop(asked.is_set())
@@ -146,7 +146,7 @@ def preview(session: Session, run: Run) -> None:
 
 
 def show(bar: tqdm, row: dict[str, float], epochs: int) -> None:
-    """Shows the newest row of the diary beside the bar."""
+    """Shows the newest row of the history beside the bar."""
     bar.set_description(f"Epoch {row['epoch']} of {epochs}", False)
     bar.set_postfix({name: f"{row[name]:.2f}" for name in COLUMNS[2:]}, refresh=False)
 
@@ -165,7 +165,7 @@ def save(session: Session, run: Run) -> None:
         if value.dtype.is_floating and not np.isfinite(value.numpy()).all():
             raise TrainingDiverged(f"Step {run.step}: {EXPLODED}")
     write_settings(run.folder, session.settings)
-    write_diary(run.folder, run.diary)
+    write_history(run.folder, run.history)
     state.step.assign(run.step)
     state.seconds.assign(run.seconds)
     checkpoints.save(run.folder, state, best_step(run.folder))
@@ -173,12 +173,12 @@ def save(session: Session, run: Run) -> None:
         callback.on_checkpoint(session.at(run))
 
 
-def go_back(run: Run, state: tf.train.Checkpoint, error: TrainingDiverged) -> Run:
+def roll_back(run: Run, state: tf.train.Checkpoint, error: TrainingDiverged) -> Run:
     """Takes a run back to its best checkpoint, and halves the learning rates.
 
     Without a judge, the best one is the newest. A third time, the error is raised.
     """
-    rollbacks = int(state.rescues) + 1
+    rollbacks = int(state.rollbacks) + 1
     if rollbacks > ROLLBACKS:
         raise error
     best = best_step(run.folder)
@@ -187,7 +187,7 @@ def go_back(run: Run, state: tf.train.Checkpoint, error: TrainingDiverged) -> Ru
         raise error
     checkpoints.restore(healthy, run.folder, state)
     checkpoints.forget_after(run.folder, int(state.step))
-    state.rescues.assign(rollbacks)
+    state.rollbacks.assign(rollbacks)
     checkpoints.save(run.folder, state, best)
     tqdm.write(
         f"{error} Back to step {int(state.step)}, from where both learning rates "
@@ -196,13 +196,13 @@ def go_back(run: Run, state: tf.train.Checkpoint, error: TrainingDiverged) -> Ru
     return dataclasses.replace(
         run,
         step=int(state.step),
-        diary=read_diary(run.folder),
+        history=read_history(run.folder),
         seconds=float(state.seconds),
     )
 
 
 def summary(step: int, per_epoch: int, results: list[tf.Tensor]) -> dict[str, float]:
-    """Makes one row of the diary from what the steps since the last row returned.
+    """Makes one row of the history from what the steps since the last row returned.
 
     Raises:
         TrainingDiverged: The losses exploded.

@@ -114,7 +114,7 @@ def load_model(path: str | os.PathLike) -> keras.Model:
             f"{path} does not end in .keras; only such files are opened. If it is one, "
             "rename it; else, save the model again, as robot.keras"
         )
-    files.check(path)
+    files.check_file(path)
     try:
         check_model(path)
         with warnings.catch_warnings():  # Keras leaves out weights that it cannot find
@@ -149,7 +149,7 @@ def save_model(model: keras.Model, path: str | os.PathLike) -> None:
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "model.keras"
         model.save(raw)
-        with files.whole(path, noted=True) as aside, zipfile.ZipFile(raw) as old:
+        with files.atomic_write(path, noted=True) as aside, zipfile.ZipFile(raw) as old:
             with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as new:
                 for name in old.namelist():
                     part = old.read(name)

@@ -1,4 +1,4 @@
-"""A training run's folder: whose it is, what it holds, and its diary."""
+"""A training run's folder: whose it is, what it holds, and its history."""
 
 import csv
 import dataclasses
@@ -17,7 +17,7 @@ from mnistgan.engine import files, legacy
 from mnistgan.engine.valid import checked
 from mnistgan.engine.valid import path as valid_path
 
-ON_TROUBLE = ("tell", "stop", "back")
+ON_DIVERGENCE = ("warn", "stop", "rollback")
 STRATEGIES = ("one", "mirrored", "workers")
 COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake")
 SCORES = ("step", "minutes", "confident", "frechet", "coverage", "classes")
@@ -31,7 +31,7 @@ class Run:
         folder: Where its files are.
         step: Training steps taken so far.
         total_steps: Steps that the settings ask for.
-        diary: One row for every few steps; see `COLUMNS`.
+        history: One row for every few steps; see `COLUMNS`.
         seconds: Training time so far, without the judge's.
         chief: Whether this process wrote the files; of several workers, one does.
     """
@@ -39,7 +39,7 @@ class Run:
     folder: Path
     step: int
     total_steps: int
-    diary: list[dict[str, float]]
+    history: list[dict[str, float]]
     seconds: float
     chief: bool = True
 
@@ -55,7 +55,7 @@ class TrainingDiverged(RuntimeError):
 
 def write_settings(folder: Path, settings: Any) -> None:
     """Writes the settings of a run, a dataclass, as `settings.json`."""
-    with files.whole(folder / "settings.json", noted=True) as aside:
+    with files.atomic_write(folder / "settings.json", noted=True) as aside:
         aside.write_text(json.dumps(dataclasses.asdict(settings), indent=2) + "\n")
 
 
@@ -87,11 +87,11 @@ def claim_folder(
     seen = folder / "pictures.sha256"  # only where a run learns from your own
     own = digest_of(pictures)
     if last is None:
-        for name in ("diary.csv", "scores.csv", "diaries.json", seen.name):
+        for name in ("history.csv", "scores.csv", "loggers.json", seen.name):
             (folder / name).unlink(missing_ok=True)  # of a run that cannot go on
         write_settings(folder, settings)
         if own:
-            with files.whole(seen) as aside:
+            with files.atomic_write(seen) as aside:
                 aside.write_text(own)
         return
     wanted = dataclasses.asdict(settings)
@@ -146,7 +146,7 @@ def read_table(path: Path, whole_numbers: Sequence[str]) -> list[dict]:
     """
     if not path.exists():
         return []
-    files.check(path)
+    files.check_file(path)
     with open(path, newline="") as lines:
         return [
             {name: int(v) if name in whole_numbers else float(v) for name, v in row}
@@ -156,7 +156,7 @@ def read_table(path: Path, whole_numbers: Sequence[str]) -> list[dict]:
 
 def write_table(path: Path, columns: Sequence[str], rows: list[dict]) -> None:
     """Writes a table of numbers as `.csv`, whole or not at all."""
-    with files.whole(path, noted=True) as aside:
+    with files.atomic_write(path, noted=True) as aside:
         with open(aside, "w", newline="") as lines:
             writer = csv.DictWriter(lines, columns)
             writer.writeheader()
@@ -164,8 +164,8 @@ def write_table(path: Path, columns: Sequence[str], rows: list[dict]) -> None:
 
 
 @checked(folder=valid_path)
-def read_diary(folder: str | os.PathLike) -> list[dict]:
-    """Reads a run's training diary.
+def read_history(folder: str | os.PathLike) -> list[dict]:
+    """Reads a run's training history.
 
     Args:
         folder: The run's folder.
@@ -176,12 +176,15 @@ def read_diary(folder: str | os.PathLike) -> list[dict]:
     Raises:
         ValueError: It is damaged. (Training again repairs it.)
     """
-    return read_table(Path(folder) / "diary.csv", COLUMNS[:2])
+    path = Path(folder) / "history.csv"
+    if not path.exists():
+        path = Path(folder) / legacy.HISTORY
+    return read_table(path, COLUMNS[:2])
 
 
-def write_diary(folder: Path, diary: list[dict]) -> None:
-    """Writes the whole diary as `diary.csv`."""
-    write_table(folder / "diary.csv", COLUMNS, diary)
+def write_history(folder: Path, history: list[dict]) -> None:
+    """Writes the whole history as `history.csv`."""
+    write_table(folder / "history.csv", COLUMNS, history)
 
 
 @checked(folder=valid_path)

@@ -47,7 +47,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def whole(least: int = 0, most: int = MOST) -> Rule:
+def integer(least: int = 0, most: int = MOST) -> Rule:
     """A whole number from `least` to `most`."""
     limit = f"of at least {least}" if most == MOST else f"from {least} to {most}"
 

@@ -1,7 +1,7 @@
 """Spotting the odd one out: robots that have seen only ordinary digits get suspicious.
 
 Every score here is higher for odder pictures. Two come from our robots, two from simple
-rivals (scikit-learn's, from the extra `odd`).
+rivals (scikit-learn's, from the extra `anomaly`).
 """
 
 import os
@@ -16,8 +16,8 @@ from mnistgan import metrics
 from mnistgan.data import prepare_all, to_float
 from mnistgan.datasets import mnist
 from mnistgan.engine.model_io import load_model
-from mnistgan.engine.valid import array, checked, finite, listed, whole
-from mnistgan.projects.vae import ink, kl_to_noise, log_likelihood
+from mnistgan.engine.valid import array, checked, finite, integer, listed
+from mnistgan.projects.vae import kl_to_noise, log_likelihood, to_probabilities
 from mnistgan.settings import choose_settings
 from mnistgan.training import train
 
@@ -38,7 +38,7 @@ def sklearn(part: str) -> Any:
         ) from error
 
 
-def is_odd(labels: np.ndarray, digit: int, protocol: str) -> np.ndarray:
+def is_anomaly(labels: np.ndarray, digit: int, protocol: str) -> np.ndarray:
     """Says which pictures are odd.
 
     Args:
@@ -68,7 +68,7 @@ def in_parts(score, pictures: np.ndarray) -> np.ndarray:
     return np.concatenate([np.asarray(part) for part in parts])
 
 
-def surprise(generator: keras.Model, encoder: keras.Model, pictures) -> np.ndarray:
+def negative_elbo(generator: keras.Model, encoder: keras.Model, pictures) -> np.ndarray:
     """How much a VAE is surprised: what its redrawing misses, plus what it has to say.
 
     Args:
@@ -83,24 +83,25 @@ def surprise(generator: keras.Model, encoder: keras.Model, pictures) -> np.ndarr
 
     def score(images):
         mean, log_variance = tf.split(encoder(images, training=False), 2, axis=1)
-        drawn = ink(generator(mean, training=False))
-        return kl_to_noise(mean, log_variance) - log_likelihood(ink(images), drawn)
+        drawn = to_probabilities(generator(mean, training=False))
+        likelihood = log_likelihood(to_probabilities(images), drawn)
+        return kl_to_noise(mean, log_variance) - likelihood
 
     return in_parts(score, pictures)
 
 
-def eyes(discriminator: keras.Model) -> keras.Model:
+def feature_extractor(discriminator: keras.Model) -> keras.Model:
     """The detective without its verdict: from pictures to features `(batch, 256)`."""
     last = next(x for x in reversed(discriminator.layers) if x.weights)
     return keras.Model(discriminator.inputs, last.input)
 
 
-def strangeness(discriminator: keras.Model, ordinary, pictures) -> np.ndarray:
+def knn_distance(discriminator: keras.Model, normal, pictures) -> np.ndarray:
     """How far a picture is, in the detective's eyes, from the ordinary ones.
 
     Args:
         discriminator: Of a GAN that was trained on ordinary pictures.
-        ordinary: Some of those, `(count, 64, 64, 1)`, uint8; at least `NEIGHBOURS`.
+        normal: Some of those, `(count, 64, 64, 1)`, uint8; at least `NEIGHBOURS`.
         pictures: `(count, 64, 64, 1)`, uint8.
 
     Returns:
@@ -109,24 +110,24 @@ def strangeness(discriminator: keras.Model, ordinary, pictures) -> np.ndarray:
     """
 
     def look(images):
-        return seer(images, training=False)
+        return extractor(images, training=False)
 
-    seer = eyes(discriminator)
+    extractor = feature_extractor(discriminator)
     known = sklearn("neighbors").NearestNeighbors(n_neighbors=NEIGHBOURS)
-    known.fit(in_parts(look, ordinary))
+    known.fit(in_parts(look, normal))
     return known.kneighbors(in_parts(look, pictures))[0].mean(axis=1)
 
 
 @checked(
-    ordinary=finite(array(None)), pictures=finite(array(None)), parts=whole(1, 784)
+    normal=finite(array(None)), pictures=finite(array(None)), parts=integer(1, 784)
 )
-def misfit(
-    ordinary: np.ndarray, pictures: np.ndarray, parts: int = PARTS
+def pca_error(
+    normal: np.ndarray, pictures: np.ndarray, parts: int = PARTS
 ) -> np.ndarray:
     """A simple rival: what some principal components of ordinary pictures miss.
 
     Args:
-        ordinary: Rows of pixels, `(count, 784)`, from `mnistgan.evaluation.shrink`;
+        normal: Rows of pixels, `(count, 784)`, from `mnistgan.evaluation.shrink`;
             at least `parts`.
         pictures: `(count, 784)`.
         parts: How many components to keep, from 1 to 784.
@@ -134,38 +135,38 @@ def misfit(
     Returns:
         `(count,)`: the distance of each picture from its projection.
     """
-    if len(ordinary) < parts:
+    if len(normal) < parts:
         raise ValueError(
-            f"{len(ordinary)} ordinary pictures have no {parts} components; use more "
+            f"{len(normal)} ordinary pictures have no {parts} components; use more "
             "pictures, or fewer components"
         )
-    known = sklearn("decomposition").PCA(parts, random_state=0).fit(ordinary)
+    known = sklearn("decomposition").PCA(parts, random_state=0).fit(normal)
     again = known.inverse_transform(known.transform(pictures))
     return np.linalg.norm(pictures - again, axis=1)
 
 
-@checked(ordinary=array(None), pictures=array(None))
-def distance(ordinary: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+@checked(normal=array(None), pictures=array(None))
+def distance(normal: np.ndarray, pictures: np.ndarray) -> np.ndarray:
     """The simplest rival: how far is the nearest ordinary picture, pixel by pixel?"""
-    return metrics.nearest(pictures, ordinary)[1]
+    return metrics.nearest(pictures, normal)[1]
 
 
-@checked(scores=listed(finite(array(ranks=(1,)))), odd=listed(array(ranks=(1,))))
-def auroc(scores: np.ndarray, odd: np.ndarray) -> float:
+@checked(scores=listed(finite(array(ranks=(1,)))), anomalous=listed(array(ranks=(1,))))
+def auroc(scores: np.ndarray, anomalous: np.ndarray) -> float:
     """How often an odd picture scores higher than an ordinary one, as a share.
 
     The area under the ROC curve: 1 for a perfect score, 0.5 for tossing a coin, less
     when odd pictures look *more* ordinary than ordinary ones.
     """
-    if len(odd) != len(scores) or len(set(odd)) != 2:
+    if len(anomalous) != len(scores) or len(set(anomalous)) != 2:
         raise ValueError(
-            f"{len(scores)} scores and {len(odd)} answers: it takes one for each, "
-            "and both kinds of answers"
+            f"{len(scores)} scores and {len(anomalous)} answers: it takes one for "
+            "each, and both kinds of answers"
         )
-    return float(sklearn("metrics").roc_auc_score(odd, scores))
+    return float(sklearn("metrics").roc_auc_score(anomalous, scores))
 
 
-def odd_things(
+def make_anomalies(
     pictures: np.ndarray, seed: int = 0, data_dir: str | os.PathLike | None = None
 ) -> dict[str, np.ndarray]:
     """Makes odd things from digits.
@@ -201,13 +202,13 @@ def odd_things(
     return things
 
 
-def train_watch(
-    ordinary: np.ndarray, folder: Path, steps: int = 300, seed: int = 0
+def train_detectors(
+    normal: np.ndarray, folder: Path, steps: int = 300, seed: int = 0
 ) -> tuple[keras.Model, keras.Model, keras.Model]:
     """Teaches a VAE and a GAN what is ordinary.
 
     Args:
-        ordinary: `(count, 64, 64, 1)`, uint8, in [0, 255]; at least 64.
+        normal: `(count, 64, 64, 1)`, uint8, in [0, 255]; at least 64.
         folder: Where both runs are kept, in `vae` and `digits`. Finished ones are used
             again, interrupted ones go on.
         steps: Steps for each, of 64 pictures; rounded up to whole rounds.
@@ -220,20 +221,20 @@ def train_watch(
         ValueError: There are too few pictures, or no steps.
         KeyboardInterrupt: You stopped it: the robots are not ready.
     """
-    if len(ordinary) < BATCH or steps < 1:
+    if len(normal) < BATCH or steps < 1:
         raise ValueError(
-            f"{len(ordinary)} pictures and {steps} steps; it takes at least {BATCH} "
+            f"{len(normal)} pictures and {steps} steps; it takes at least {BATCH} "
             "pictures and 1 step"
         )
-    count = min(len(ordinary), steps * BATCH)
+    count = min(len(normal), steps * BATCH)
     epochs = -(-steps // (count // BATCH))
     for project in ("vae", "digits"):
         settings = choose_settings(
             "quick", project, pictures=count, epochs=epochs, batch_size=BATCH, seed=seed
         )
-        run = train(settings, folder / project, pictures=ordinary[:count])
+        run = train(settings, folder / project, pictures=normal[:count])
         if not run.finished:
-            raise KeyboardInterrupt("stopped; call train_watch again to go on")
+            raise KeyboardInterrupt("stopped; call train_detectors again to go on")
     names = "vae/generator", "vae/encoder", "digits/discriminator"
     models = (folder / f"{name}.keras" for name in names)
     return tuple(load_model(path) for path in models)

@@ -8,14 +8,14 @@ from tqdm.auto import tqdm
 
 from mnistgan import metrics
 from mnistgan.datasets.faces import ANSWERS
-from mnistgan.engine.valid import checked, whole
+from mnistgan.engine.valid import checked, integer
 from mnistgan.engine.valid import pictures as valid_pictures
 from mnistgan.models import build_features
 
 SURE = 0.95  # an answer counts as sure when the witness is at least this confident
 
 
-def build_witness() -> keras.Model:
+def build_attribute_classifier() -> keras.Model:
     """Builds the witness: face in, an answer to every question about it out.
 
     Returns:
@@ -24,18 +24,20 @@ def build_witness() -> keras.Model:
         logits of its answers, `(batch, answers)`, float32.
     """
     images = keras.Input((64, 64, 3), dtype="uint8")
-    eyes = build_features(16, channels=3, noise_std=0.0)
-    features = eyes(layers.Rescaling(1 / 127.5, offset=-1.0)(images))
+    extractor = build_features(16, channels=3, noise_std=0.0)
+    features = extractor(layers.Rescaling(1 / 127.5, offset=-1.0)(images))
     logits = {
         question: layers.Dense(len(answers), name=question)(features)
         for question, answers in ANSWERS.items()
     }
-    return keras.Model(images, {"features": features, **logits}, name="witness")
+    return keras.Model(
+        images, {"features": features, **logits}, name="attribute_classifier"
+    )
 
 
-@checked(pictures=valid_pictures(64, 64, 3), epochs=whole(1, 10_000), seed=whole())
-def train_witness(
-    witness: keras.Model,
+@checked(pictures=valid_pictures(64, 64, 3), epochs=integer(1, 10_000), seed=integer())
+def train_attribute_classifier(
+    classifier: keras.Model,
     pictures: np.ndarray,
     named: dict[str, np.ndarray],
     epochs: int = 4,
@@ -44,7 +46,7 @@ def train_witness(
     """Teaches a witness with faces of which we know what they are made of.
 
     Args:
-        witness: From `build_witness`. It is changed.
+        classifier: From `build_attribute_classifier`. It is changed.
         pictures: `(count, 64, 64, 3)`, uint8, from `load_faces`.
         named: What they are made of, from there, too.
         epochs: Rounds through the pictures; 4 of 10,000 take 20 seconds of a processor.
@@ -52,7 +54,7 @@ def train_witness(
     """
     keras.utils.set_random_seed(seed)
     steps = epochs * -(-len(pictures) // 64)
-    witness.compile(
+    classifier.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(3e-3, steps)),
         {q: keras.losses.SparseCategoricalCrossentropy(True) for q in ANSWERS},
         jit_compile=False,  # on a CPU, XLA's convolutions are slower than oneDNN's
@@ -61,10 +63,10 @@ def train_witness(
         tell = keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda batch, logs: bar.update()
         )
-        witness.fit(pictures, named, 64, epochs, verbose=0, callbacks=[tell])
+        classifier.fit(pictures, named, 64, epochs, verbose=0, callbacks=[tell])
 
 
-def ask(witness: keras.Model, pictures: np.ndarray) -> dict[str, np.ndarray]:
+def ask(classifier: keras.Model, pictures: np.ndarray) -> dict[str, np.ndarray]:
     """Lets the witness look at pictures `(count, 64, 64, 3)`, uint8.
 
     Returns:
@@ -72,17 +74,17 @@ def ask(witness: keras.Model, pictures: np.ndarray) -> dict[str, np.ndarray]:
         answers, `(count, answers)`, float32.
     """
     starts = range(0, len(pictures), 1000)
-    parts = [witness(pictures[i : i + 1000], training=False) for i in starts]
+    parts = [classifier(pictures[i : i + 1000], training=False) for i in starts]
     seen = {name: tf.concat([part[name] for part in parts], 0) for name in parts[0]}
     sure = {name: tf.nn.softmax(seen[name]) for name in ANSWERS}
     return {name: x.numpy() for name, x in {**seen, **sure}.items()}
 
 
-def score(witness, pictures: np.ndarray, real: np.ndarray) -> dict[str, float]:
+def score_faces(classifier, pictures: np.ndarray, real: np.ndarray) -> dict[str, float]:
     """Compares pictures with real faces, by what the witness sees in them.
 
     Args:
-        witness: From `train_witness`.
+        classifier: From `train_attribute_classifier`.
         pictures: `(count, 64, 64, 3)`, uint8, more than 5.
         real: As many faces that the witness was not trained on.
 
@@ -94,7 +96,7 @@ def score(witness, pictures: np.ndarray, real: np.ndarray) -> dict[str, float]:
     Raises:
         ValueError: There are too few pictures.
     """
-    seen, known = ask(witness, pictures), ask(witness, real)["features"]
+    seen, known = ask(classifier, pictures), ask(classifier, real)["features"]
     return {
         "sure": float(np.mean([seen[q].max(1) >= SURE for q in ANSWERS])),
         "frechet": metrics.frechet_distance(known, seen["features"]),

@@ -6,7 +6,7 @@ from tensorflow import keras
 from tensorflow.keras import layers
 
 from mnistgan import data, evaluation
-from mnistgan.engine.valid import checked, whole
+from mnistgan.engine.valid import checked, integer
 from mnistgan.engine.valid import text as text_rule
 from mnistgan.models import build_features, build_generator
 from mnistgan.projects import Dataset, Project
@@ -89,7 +89,7 @@ def make_conditional_step(
     return make_train_step(labelled, discriminator, *optimizers)
 
 
-@checked(text=text_rule, seed=whole())
+@checked(text=text_rule, seed=integer())
 def write(
     generator: keras.Model, text: str, seed: int = 0, one_hand: bool = True
 ) -> np.ndarray:
@@ -109,8 +109,8 @@ def write(
         ValueError: The text is empty, longer than `LONGEST`, or has other characters;
             or the generator cannot be asked for ten digits.
     """
-    odd = sorted(set(text) - set("0123456789" + SIGNS))
-    if odd or not 1 <= len(text) <= LONGEST:
+    others = sorted(set(text) - set("0123456789" + SIGNS))
+    if others or not 1 <= len(text) <= LONGEST:
         raise ValueError(
             f"cannot write {text!r}; it takes 1 to {LONGEST} characters, each a digit "
             f"or one of {SIGNS!r}"
@@ -120,14 +120,14 @@ def write(
             f"this generator knows {classes(generator)} classes, not ten digits; train "
             "one: python -m mnistgan train --project conditional"
         )
-    wanted = [int(sign) if sign not in SIGNS else 0 for sign in text]
+    labels = [int(sign) if sign not in SIGNS else 0 for sign in text]
     noise = make_noise(generator, len(text), seed).numpy()
     if one_hand:
         # Each digit is drawn once: two of a batch may be rounded in different ways.
-        kinds, places = np.unique(wanted, return_inverse=True)
+        kinds, places = np.unique(labels, return_inverse=True)
         letters = draw(generator, np.repeat(noise[:1], len(kinds), 0), kinds)[places]
     else:
-        letters = draw(generator, noise, wanted)
+        letters = draw(generator, noise, labels)
     font = ImageFont.load_default(size=44)
     for place, sign in enumerate(text):
         if sign in SIGNS:
@@ -139,8 +139,8 @@ def write(
 
 def drawn_lessons(generator: keras.Model, count: int, seed: int = 0):
     """Draws a training set: pictures `(count, 64, 64, 1)`, uint8, and their labels."""
-    wanted = np.arange(count) % 10
-    return draw(generator, make_noise(generator, count, seed), wanted), wanted
+    labels = np.arange(count) % 10
+    return draw(generator, make_noise(generator, count, seed), labels), labels
 
 
 def accuracy_after(images: np.ndarray, labels: np.ndarray) -> float:
@@ -173,13 +173,13 @@ def accuracy_after(images: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(said == answers))
 
 
-def load(settings, data_dir=None, chosen=slice(None)) -> Dataset:
-    """Loads MNIST's digits with their labels; see `mnistgan.projects.Project.load`."""
+def load_labelled_digits(settings, data_dir=None, chosen=slice(None)) -> Dataset:
+    """Loads MNIST's digits with their labels; see `Project.load`."""
     digits, labels = data.load_mnist(f"train[:{settings.pictures}]", data_dir)
     return data.prepare_all(digits[chosen]), data.one_hot(labels[chosen])
 
 
-def build_networks(settings):
+def build_conditional_networks(settings):
     """Builds both networks from settings."""
     generator = build_conditional_generator(
         settings.noise_dim, settings.classes, settings.generator_width, settings.hidden
@@ -191,5 +191,8 @@ def build_networks(settings):
 
 
 PROJECT = Project(
-    load, build_networks, {"classes": 10, "hidden": 0}, make_conditional_step
+    load_labelled_digits,
+    build_conditional_networks,
+    {"classes": 10, "hidden": 0},
+    make_conditional_step,
 )

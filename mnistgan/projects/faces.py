@@ -5,14 +5,14 @@ from mnistgan.projects import Dataset, Project
 from mnistgan.projects.digits import build_networks
 
 
-def load(settings, data_dir=None, chosen=slice(None)) -> Dataset:
+def load_face_images(settings, data_dir=None, chosen=slice(None)) -> Dataset:
     """Loads the faces, drawing them first if needed; see `Project.load`."""
     faces, _ = load_faces(f"train[:{settings.pictures}]", data_dir)
     return faces[chosen], None
 
 
 PROJECT = Project(
-    load,
+    load_face_images,
     build_networks,
     {
         "channels": 3,

@@ -38,17 +38,17 @@ def before(notes: np.ndarray) -> np.ndarray:
     return np.pad(notes[:, :-1], ((0, 0), (1, 0), (0, 0)))
 
 
-def heard(notes):
+def to_tokens(notes):
     """Numbers the sounds, for an embedding: 0 is silence, then 64 struck, 64 held."""
     return np.where(notes > 0, notes - LOW, np.where(notes < 0, 64 - LOW - notes, 0))
 
 
 def inputs(notes: np.ndarray) -> list[np.ndarray]:
     """What the singer is told: the sounds before each step, and those of the step."""
-    return [heard(before(notes)), heard(notes)]
+    return [to_tokens(before(notes)), to_tokens(notes)]
 
 
-def build_singer(units: int = 192) -> keras.Model:
+def build_chorale_rnn(units: int = 192) -> keras.Model:
     """Builds the singer: the sounds so far in, logits of each voice's choices out.
 
     Args:
@@ -70,7 +70,7 @@ def build_singer(units: int = 192) -> keras.Model:
     for voice in range(4):
         x = layers.Concatenate()([memory, beat, above[..., : 32 * voice]])
         sung.append(build_voice(voice, x.shape[-1])(x))
-    return keras.Model([past, now], keras.ops.stack(sung, axis=2), name="singer")
+    return keras.Model([past, now], keras.ops.stack(sung, axis=2), name="chorale_rnn")
 
 
 def build_voice(voice: int, size: int) -> keras.Model:
@@ -80,11 +80,11 @@ def build_voice(voice: int, size: int) -> keras.Model:
     return keras.Sequential(parts, name=f"voice_{voice}")
 
 
-def teach(singer: keras.Model, notes: np.ndarray, epochs: int = 8) -> list[float]:
+def fit(rnn: keras.Model, notes: np.ndarray, epochs: int = 8) -> list[float]:
     """Teaches the singer to foresee every choice, whatever went before is Bach's.
 
     Args:
-        singer: From `build_singer`; it is changed.
+        rnn: From `build_chorale_rnn`; it is changed.
         notes: `(pieces, 64, 4)`, int16, at least 32 pieces.
         epochs: Rounds through all the pieces.
 
@@ -94,37 +94,37 @@ def teach(singer: keras.Model, notes: np.ndarray, epochs: int = 8) -> list[float
     steps = epochs * -(-len(notes) // BATCH)
     rate = keras.optimizers.schedules.CosineDecay(3e-3, steps)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    singer.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss)
+    rnn.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss)
     with tqdm(total=steps, unit="step", mininterval=1) as bar:
         watch = keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda batch, logs: bar.update()
         )
-        told, told_next = inputs(notes), to_choices(notes)
-        kept = singer.fit(told, told_next, BATCH, epochs, 0, callbacks=[watch])
+        tokens, next_tokens = inputs(notes), to_choices(notes)
+        kept = rnn.fit(tokens, next_tokens, BATCH, epochs, 0, callbacks=[watch])
     return kept.history["loss"]
 
 
-def surprise(singer: keras.Model, notes: np.ndarray) -> float:
+def nll(rnn: keras.Model, notes: np.ndarray) -> float:
     """How surprised is the singer by pieces, on average? The lower, the better.
 
     Returns:
         The negative log-likelihood of all choices, in nats per note that is struck.
     """
-    logits = singer.predict(inputs(notes), batch_size=64, verbose=0)
+    logits = rnn.predict(inputs(notes), batch_size=64, verbose=0)
     costs = keras.losses.sparse_categorical_crossentropy(
         to_choices(notes), logits, True
     )
     return float(np.sum(costs) / np.sum(notes > 0))
 
 
-def habit(notes: np.ndarray, album: np.ndarray) -> float:
-    """The `surprise` of one who only counts: a baseline.
+def markov_nll(notes: np.ndarray, train_notes: np.ndarray) -> float:
+    """The `nll` of one who only counts: a baseline.
 
     For each voice, each place in the bar and each pitch sung just before, it counts how
     often each choice was made in the album, and adds 0.01 (a Markov chain).
     """
     counts = np.full((4, BAR, 128, CHOICES), 0.01)
-    np.add.at(counts, (*contexts(album), to_choices(album)), 1)
+    np.add.at(counts, (*contexts(train_notes), to_choices(train_notes)), 1)
     shares = counts / counts.sum(-1, keepdims=True)
     costs = -np.log(shares[(*contexts(notes), to_choices(notes))])
     return float(np.sum(costs) / np.sum(notes > 0))
@@ -137,12 +137,12 @@ def contexts(notes):
 
 
 def compose(
-    singer: keras.Model, count: int, seed: int = 0, temperature: float = 1.0
+    rnn: keras.Model, count: int, seed: int = 0, temperature: float = 1.0
 ) -> np.ndarray:
     """Lets the singer sing: each choice is drawn from its probabilities, then heard.
 
     Args:
-        singer: From `build_singer`, after `teach`.
+        rnn: From `build_chorale_rnn`, after `fit`.
         count: How many pieces.
         seed: The same seed gives the same pieces.
         temperature: Divides the logits: below 1 it plays safe, above 1 it takes risks.
@@ -150,8 +150,8 @@ def compose(
     Returns:
         Notes `(count, 64, 4)`, int16.
     """
-    ear, clock, memory = map(singer.get_layer, ("ear", "clock", "memory"))
-    voices = [singer.get_layer(f"voice_{voice}") for voice in range(4)]
+    ear, clock, memory = map(rnn.get_layer, ("ear", "clock", "memory"))
+    voices = [rnn.get_layer(f"voice_{voice}") for voice in range(4)]
 
     @tf.function
     def listen(past, step, state):
@@ -168,13 +168,13 @@ def compose(
     state = tf.zeros((count, memory.units))
     for step in range(STEPS):
         past = notes[:, step]
-        beat, state = listen(heard(past).astype("int32"), tf.constant(step), state)
+        beat, state = listen(to_tokens(past).astype("int32"), tf.constant(step), state)
         x = tf.concat([state, beat], axis=-1)
         for voice in range(4):
             choice = choose(voice, x, tf.constant(4 * step + voice)).numpy()
             held = -np.abs(past[:, voice])
             struck = np.where(choice == SILENT, 0, choice + LOW)
             notes[:, step + 1, voice] = np.where(choice == 0, held, struck)
-            sound = ear(heard(notes[:, step + 1, voice]).astype("int32"))
+            sound = ear(to_tokens(notes[:, step + 1, voice]).astype("int32"))
             x = tf.concat([x, sound], axis=-1)
     return notes[:, 1:]

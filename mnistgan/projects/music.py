@@ -20,13 +20,13 @@ from mnistgan.projects import Dataset, Project
 from mnistgan.projects.digits import build_networks
 
 
-def load(settings, data_dir=None, chosen=slice(None)) -> Dataset:
+def load_roll_images(settings, data_dir=None, chosen=slice(None)) -> Dataset:
     """Loads the piano rolls, reading the chorales first if needed; see `Project`."""
     return load_rolls(f"train[:{settings.pictures}]", data_dir)[chosen], None
 
 
 PROJECT = Project(
-    load,
+    load_roll_images,
     build_networks,
     {
         "pictures": 2_600,
@@ -112,39 +112,39 @@ def chords(notes: np.ndarray) -> np.ndarray:
     return np.bitwise_or.reduce((beats != 0) << np.abs(beats) % 12, axis=-1)
 
 
-def common_chords(notes: np.ndarray, album: np.ndarray) -> float:
+def common_chords(notes: np.ndarray, train_notes: np.ndarray) -> float:
     """The share of beats with one of the 50 chords most common on the album's beats."""
-    kinds, counts = np.unique(chords(album), return_counts=True)
+    kinds, counts = np.unique(chords(train_notes), return_counts=True)
     return float(np.isin(chords(notes), kinds[np.argsort(-counts)[:50]]).mean())
 
 
-def histogram_distance(notes: np.ndarray, album: np.ndarray) -> float:
+def histogram_distance(notes: np.ndarray, train_notes: np.ndarray) -> float:
     """How far apart two histograms of pitch classes are, time-weighted.
 
     Returns:
         The Jensen-Shannon divergence, in nats: 0 if they agree, ln 2 if they share no
         pitch class (Lin 1991, "Divergence Measures Based on the Shannon Entropy").
     """
-    both = [np.abs(x[x != 0]) % 12 for x in (notes, album)]
+    both = [np.abs(x[x != 0]) % 12 for x in (notes, train_notes)]
     shares = np.array([np.bincount(x, minlength=12) / max(1, len(x)) for x in both])
     ratio = np.where(shares > 0, shares / np.maximum(shares.mean(0), 1e-12), 1)
     return float((shares * np.log(ratio)).sum() / 2)
 
 
-def quoted(notes: np.ndarray, album: np.ndarray) -> float:
+def quoted(notes: np.ndarray, train_notes: np.ndarray) -> float:
     """The share of bars that stand in the album, pitch by pitch: copies."""
-    bars, known = (np.abs(x).reshape(-1, BAR * 4) for x in (notes, album))
+    bars, known = (np.abs(x).reshape(-1, BAR * 4) for x in (notes, train_notes))
     found = {bar.tobytes() for bar in known}
     return float(np.mean([bar.tobytes() in found for bar in bars]))
 
 
 @checked(notes=array(STEPS, 4, kinds="i"))
-def measure(notes: np.ndarray, album: np.ndarray) -> dict[str, float]:
+def describe(notes: np.ndarray, train_notes: np.ndarray) -> dict[str, float]:
     """Measures pieces of music, beside the training pieces.
 
     Args:
         notes: `(pieces, 64, 4)`, int16, moved to the white keys.
-        album: The same for the training pieces.
+        train_notes: The same for the training pieces.
 
     Returns:
         The name of each measure in words, and its value.
@@ -155,14 +155,14 @@ def measure(notes: np.ndarray, album: np.ndarray) -> dict[str, float]:
         "repeated notes": repeated(notes),
         "moves in a bar": moves(notes),
         "leap over a bar line": leap(notes),
-        "common chords": common_chords(notes, album),
-        "histogram distance": histogram_distance(notes, album),
-        "quoted bars": quoted(notes, album),
+        "common chords": common_chords(notes, train_notes),
+        "histogram distance": histogram_distance(notes, train_notes),
+        "quoted bars": quoted(notes, train_notes),
     }
 
 
-def table(rows: dict[str, dict[str, float]]) -> str:
-    """Writes what `measure` found as a table, one column for each, ready to print."""
+def format_measures(rows: dict[str, dict[str, float]]) -> str:
+    """Writes what `describe` found as a table, one column for each, ready to print."""
     lines = [" " * 20 + "".join(f"{name:>13}" for name in rows)]
     for name in next(iter(rows.values())):
         cells = (f"{row[name]:13.3f}" for row in rows.values())

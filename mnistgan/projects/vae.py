@@ -11,7 +11,7 @@ from tensorflow import keras
 from tensorflow.keras import layers
 
 from mnistgan.data import prepare_image
-from mnistgan.engine.valid import checked, pictures, whole
+from mnistgan.engine.valid import checked, integer, pictures
 from mnistgan.models import build_features, build_generator
 from mnistgan.projects import Project
 from mnistgan.projects.digits import load_digits
@@ -56,7 +56,7 @@ def start_dark(generator: keras.Model) -> None:
     last.bias.assign(tf.fill(last.bias.shape, PAPER))
 
 
-def ink(images: tf.Tensor) -> tf.Tensor:
+def to_probabilities(images: tf.Tensor) -> tf.Tensor:
     """Reads a picture as probabilities: how likely is each pixel of 28×28 to be white?
 
     Args:
@@ -69,7 +69,7 @@ def ink(images: tf.Tensor) -> tf.Tensor:
     return TINY + (1.0 - 2.0 * TINY) * (small + 1.0) / 2.0
 
 
-def mottle(images: tf.Tensor) -> tf.Tensor:
+def roughness(images: tf.Tensor) -> tf.Tensor:
     """A small price for patterns that are too fine for 28×28, a scalar, float32.
 
     The likelihood does not see them, so without a price they would be left to chance.
@@ -88,7 +88,7 @@ def log_likelihood(pictures: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
     Args:
         pictures: `(batch, 28, 28, 1)`, float32, in [0, 1]: white or black, or the share
             of white.
-        drawn: Probabilities of the same shape, from `ink`.
+        drawn: Probabilities of the same shape, from `to_probabilities`.
 
     Returns:
         `(batch,)`, float32, in nats, at most 0: the log-likelihood of independent
@@ -113,7 +113,7 @@ def kl_to_noise(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
     return 0.5 * tf.reduce_sum(surplus, axis=1)
 
 
-def mean_ink(drawn: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+def mean_logit(drawn: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     """The logit of the weighted mean of what is drawn, a scalar, float32."""
     share = tf.reduce_sum(drawn * weights) / tf.reduce_sum(weights)
     return tf.math.log(share / (1.0 - share))
@@ -144,19 +144,19 @@ def make_vae_step(generator, encoder, generator_optimizer, encoder_optimizer):
             mean, log_variance = tf.split(encoder(images, training=True), 2, axis=1)
             numbers = mean + tf.exp(0.5 * log_variance) * noise
             redrawn = generator(numbers, training=True)
-            wanted, drawn = ink(images), ink(redrawn)
-            missed = -tf.nn.compute_average_loss(log_likelihood(wanted, drawn))
+            seen, drawn = to_probabilities(images), to_probabilities(redrawn)
+            reconstruction = -tf.nn.compute_average_loss(log_likelihood(seen, drawn))
             kl = tf.nn.compute_average_loss(kl_to_noise(mean, log_variance))
-            loss = kl + missed + mottle(redrawn)
+            loss = kl + reconstruction + roughness(redrawn)
         gradients = tape.gradient(loss, weights)
         generator_optimizer.apply(gradients[0])
         encoder_optimizer.apply(gradients[1])
-        return kl, missed, mean_ink(drawn, wanted), mean_ink(drawn, 1.0 - wanted)
+        return kl, reconstruction, mean_logit(drawn, seen), mean_logit(drawn, 1 - seen)
 
     return tf.function(train_step)
 
 
-@checked(digits=pictures(28, 28, 1), samples=whole(1, 100_000))
+@checked(digits=pictures(28, 28, 1), samples=integer(1, 100_000))
 def elbo(
     generator: keras.Model,
     encoder: keras.Model,
@@ -197,7 +197,7 @@ def elbo(
         numbers = mean + tf.exp(0.5 * log_variance) * noise
         prior = -0.5 * tf.reduce_sum(numbers**2, axis=1)
         posterior = -0.5 * tf.reduce_sum(noise**2 + log_variance, axis=1)
-        drawn = ink(generator(numbers, training=False))
+        drawn = to_probabilities(generator(numbers, training=False))
         return log_likelihood(pictures, drawn) + prior - posterior
 
     bounds = []
@@ -210,7 +210,7 @@ def elbo(
     return float(tf.reduce_mean(tf.concat(bounds, axis=0)))
 
 
-def build_networks(settings):
+def build_vae(settings):
     """Builds the generator, which starts with dark paper, and the encoder."""
     generator = build_generator(
         settings.noise_dim, settings.generator_width, settings.channels, settings.hidden
@@ -222,7 +222,7 @@ def build_networks(settings):
 
 PROJECT = Project(
     load_digits,
-    build_networks,
+    build_vae,
     {
         "hidden": 0,
         "generator_learning_rate": 3e-3,

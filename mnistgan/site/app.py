@@ -67,46 +67,46 @@ def level_knobs(names: list[str]) -> None:
         st.session_state[name] = 0.0
 
 
-def choose_wanted(studio: Studio) -> int | None:
+def choose_label(studio: Studio) -> int | None:
     """Lets the visitor say which digit to draw, where the robot can be asked."""
     if not studio.classes:
         return None
-    wishes: list[str] = ["all in turn", *map(str, range(studio.classes))]
-    wish = st.selectbox("Which digit shall it draw?", wishes)
-    return None if wish == wishes[0] else int(wish)
+    choices: list[str] = ["all in turn", *map(str, range(studio.classes))]
+    choice = st.selectbox("Which digit shall it draw?", choices)
+    return None if choice == choices[0] else int(choice)
 
 
-def turn_knobs(studio: Studio, wanted: int | None) -> None:
+def turn_knobs(studio: Studio, label: int | None) -> None:
     """One picture, and a slide bar for each knob."""
     seed = seed_box("Seed (the picture to start from)", "seed", 4)
-    picture, knobs = st.columns(2)
-    keys = [f"turn_{name}" for name in studio.knobs.names]
-    with knobs:
+    picture, sliders = st.columns(2)
+    keys = [f"turn_{name}" for name in studio.directions.names]
+    with sliders:
         turns = [
             st.slider(name.replace("_", " "), -3.0, 3.0, 0.0, 0.1, key=key)
-            for name, key in zip(studio.knobs.names, keys, strict=True)
+            for name, key in zip(studio.directions.names, keys, strict=True)
         ]
         st.button("All knobs to the middle", on_click=level_knobs, args=[keys])
-    png = studio.picture(studio.turned(seed, turns), wanted)
+    png = studio.picture(studio.turned(seed, turns), label)
     with picture:
         st.image(png, caption=f"Drawn from seed {seed}", width=320)
         st.download_button("Download it (PNG)", png, "picture.png", "image/png")
 
 
-def draw_many(studio: Studio, wanted: int | None) -> None:
+def draw_many(studio: Studio, label: int | None) -> None:
     """Many new pictures at once."""
     seed = seed_box("Seed (which pictures)", "many_seed", 0)
     count = st.slider("How many pictures?", 8, AT_ONCE, 32, 8)
-    png = studio.grid(seed, count, wanted)
+    png = studio.grid(seed, count, label)
     st.image(png, caption=f"{count} new pictures from seed {seed}, unpicked")
     st.download_button("Download all (PNG)", png, "pictures.png", "image/png")
 
 
-def morph_two(studio: Studio, wanted: int | None) -> None:
+def morph_two(studio: Studio, label: int | None) -> None:
     """A film from one picture to another."""
     start = seed_box("Seed of the first picture", "start", 1)
     end = seed_box("Seed of the second picture", "end", 2)
-    strip, film = studio.morph(start, end, wanted)
+    strip, film = studio.morph(start, end, label)
     st.image(film, caption=f"From seed {start} to seed {end}, and back", width=256)
     st.image(strip, caption="The same, step by step")
     st.download_button("Download the film (GIF)", film, "morph.gif", "image/gif")
@@ -137,9 +137,9 @@ def main() -> None:
         "Many pictures": draw_many,
         "Morph": morph_two,
     }
-    wanted = choose_wanted(studio)
+    label = choose_label(studio)
     page = st.radio("What shall it do?", list(pages), horizontal=True)
-    pages[page](studio, wanted)
+    pages[page](studio, label)
     with st.expander("How does it work?"):
         st.markdown(HOW)
 

@@ -18,11 +18,11 @@ from mnistgan.sampling import (
     PRETRAINED,
     classes,
     finished_project,
+    interpolate,
     load_generator,
     make_noise,
     noise_dim,
-    walk,
-    wishes,
+    one_hot_labels,
     with_labels,
 )
 from mnistgan.settings import runs_folder
@@ -46,16 +46,16 @@ def models() -> dict[str, Path]:
 
 def last_changed(model: Path) -> float:
     """When a model or its knobs were written last. Raises OSError without a model."""
-    knobs = latent.knobs_file(model)
-    wanted = [model, knobs] if knobs.exists() else [model]
-    return max(file.stat().st_mtime for file in wanted)
+    directions = latent.directions_file(model)
+    files = [model, directions] if directions.exists() else [model]
+    return max(file.stat().st_mtime for file in files)
 
 
 class Studio:
     """One generator with its knobs, ready to draw.
 
     Attributes:
-        knobs: Those saved beside the model; else the six strongest.
+        directions: Those saved beside the model; else the six strongest.
         noise_dim: Numbers in one noise.
         classes: Kinds of pictures that visitors can ask for; 0 for no choice.
     """
@@ -69,8 +69,8 @@ class Studio:
         self._generator = load_generator(path)
         self.noise_dim = noise_dim(self._generator)
         self.classes = classes(self._generator)
-        saved = latent.saved_knobs(path, self.noise_dim)
-        self.knobs = saved or latent.find_knobs(self._generator)
+        saved = latent.saved_directions(path, self.noise_dim)
+        self.directions = saved or latent.find_directions(self._generator)
         sizes = [size for size in (self.noise_dim, self.classes) if size]
         shapes = [tf.TensorSpec((None, size), tf.float32) for size in sizes]
 
@@ -88,40 +88,40 @@ class Studio:
         """Makes `(count, noise_dim)` noise; see `mnistgan.sampling.make_noise`."""
         return make_noise(self._generator, count, seed).numpy()
 
-    def draw(self, noise: np.ndarray, wanted: int | None = None) -> np.ndarray:
+    def draw(self, noise: np.ndarray, label: int | None = None) -> np.ndarray:
         """Draws `(count, 64, 64, channels)`, uint8, all in one batch.
 
         Args:
             noise: `(count, noise_dim)`, float32.
-            wanted: The class to draw; None for all in turn, or without classes.
+            label: The class to draw; None for all in turn, or without classes.
 
         Raises:
             ValueError: More than `AT_ONCE` pictures, or none; or no such class.
         """
         if not 1 <= len(noise) <= AT_ONCE:
             raise ValueError(f"{len(noise)} pictures; choose 1 to {AT_ONCE}")
-        labels = wishes(self._generator, len(noise), wanted)
+        labels = one_hot_labels(self._generator, len(noise), label)
         inputs = [noise] if labels is None else [noise, labels]
         return self._painter.submit(lambda: self._paint(*inputs).numpy()).result()
 
     def turned(self, seed: int, turns: list[float]) -> np.ndarray:
         """The noise of a seed after each knob was turned: `(1, noise_dim)`, float32."""
         return (
-            self.noise(seed, 1) + np.array([turns], "float32") @ self.knobs.directions
+            self.noise(seed, 1) + np.array([turns], "float32") @ self.directions.vectors
         )
 
     def picture(
-        self, noise: np.ndarray, wanted: int | None = None, pixels: int = 320
+        self, noise: np.ndarray, label: int | None = None, pixels: int = 320
     ) -> bytes:
         """Draws one picture as a PNG file, from noise `(1, noise_dim)`."""
-        return to_png(self.draw(noise, wanted)[0], pixels)
+        return to_png(self.draw(noise, label)[0], pixels)
 
-    def grid(self, seed: int, count: int, wanted: int | None = None) -> bytes:
+    def grid(self, seed: int, count: int, label: int | None = None) -> bytes:
         """Draws many pictures, as they come, as a PNG file."""
-        return to_png(plots.tile(self.draw(self.noise(seed, count), wanted)))
+        return to_png(plots.tile(self.draw(self.noise(seed, count), label)))
 
     def morph(
-        self, start: int, end: int, wanted: int | None = None, steps: int = 12
+        self, start: int, end: int, label: int | None = None, steps: int = 12
     ) -> tuple[bytes, bytes]:
         """Morphs the picture of one seed into that of another, and back.
 
@@ -129,8 +129,8 @@ class Studio:
             A strip as a PNG file, and an endless film as a GIF file.
         """
         one, two = (tf.constant(self.noise(seed, 1)[0]) for seed in (start, end))
-        first = 0 if self.classes and wanted is None else wanted
-        frames = self.draw(walk(one, two, steps).numpy(), first)
+        first = 0 if self.classes and label is None else label
+        frames = self.draw(interpolate(one, two, steps).numpy(), first)
         film = io.BytesIO()
         images = [Image.fromarray(f.squeeze()).resize((256, 256)) for f in frames]
         images += images[-2:0:-1]

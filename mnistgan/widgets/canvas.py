@@ -9,7 +9,7 @@ from mnistgan.sampling import draw
 from mnistgan.widgets.explore import STIFF, to_png
 
 
-class DrawingBoard:
+class DrawingCanvas:
     """A board to draw a digit on: click its squares, or upload a picture.
 
     Attributes:
@@ -46,7 +46,7 @@ class DrawingBoard:
         self.copied = widgets.Image(format="png", width=192, height=192, layout=STIFF)
         self.copied.layout.display = "none"
         self.copied.add_class("mnistgan-copied")
-        self._told = widgets.Output()
+        self._output = widgets.Output()
         columns = f"repeat({self.SIZE}, 18px)"
         grid = widgets.GridBox(
             self.squares,
@@ -54,8 +54,8 @@ class DrawingBoard:
         )
         buttons = [self.upload, self.clear, self.copy]
         panel = widgets.VBox(buttons if generator else buttons[:2], layout=STIFF)
-        board = widgets.HBox([grid, panel, self.copied])
-        self.box = widgets.VBox([board, self._told])
+        canvas = widgets.HBox([grid, panel, self.copied])
+        self.box = widgets.VBox([canvas, self._output])
 
     def picture(self) -> np.ndarray:
         """What was uploaded last, or else what the squares show.
@@ -85,8 +85,8 @@ class DrawingBoard:
         self.upload.value = type(self.upload.value)()
 
     def _copy(self) -> None:
-        self._told.clear_output()
-        with self._told:
+        self._output.clear_output()
+        with self._output:
             try:
                 found, _ = latent.find_noise(self._generator, self.picture())
             except ValueError as error:

@@ -14,13 +14,13 @@ from tensorflow import keras
 
 from mnistgan import latent, plots
 from mnistgan.data import to_uint8
-from mnistgan.engine.valid import checked, whole
+from mnistgan.engine.valid import checked, integer
 from mnistgan.sampling import (
     classes,
     draw,
     make_noise,
     noise_dim,
-    wishes,
+    one_hot_labels,
     with_labels,
 )
 
@@ -28,7 +28,7 @@ STIFF = {"flex": "0 0 auto", "align_self": "flex-start"}  # keeps a picture's sh
 REACH = 3.0  # sliders go from -3 to 3: 99.7% of a normal distribution
 
 
-@checked(pixels=whole(1, 10_000))
+@checked(pixels=integer(1, 10_000))
 def make_painter(generator: keras.Model, pixels: int = 256) -> Callable:
     """Makes a quick painter for one picture at a time.
 
@@ -45,8 +45,8 @@ def make_painter(generator: keras.Model, pixels: int = 256) -> Callable:
     def paint(noise, labels):
         return to_uint8(generator(with_labels(noise, labels), training=False))
 
-    def paint_png(noise, wanted=None):
-        labels = wishes(generator, 1, wanted)
+    def paint_png(noise, label=None):
+        labels = one_hot_labels(generator, 1, label)
         return to_png(paint(noise[np.newaxis], labels)[0].numpy(), pixels)
 
     nothing = np.zeros(noise_dim(generator), "float32")
@@ -72,7 +72,7 @@ class Explorer:
 
     Attributes:
         noise: `(noise_dim,)`, float32: what is drawn now.
-        wanted: The buttons that choose a class; None where nothing can be asked for.
+        label: The buttons that choose a class; None where nothing can be asked for.
         picture: The image widget. Its `value` is the PNG file's bytes.
         sliders: One for each knob, or for each number that was picked.
         seed: The box for a seed; `surprise`, `zero` and `undo` are buttons.
@@ -82,7 +82,7 @@ class Explorer:
     def __init__(
         self,
         generator: keras.Model,
-        knobs: latent.Knobs | None = None,
+        directions: latent.Directions | None = None,
         seed: int = 0,
         numbers: Sequence[int] = (0, 1, 2, 3, 4, 5),
     ) -> None:
@@ -90,7 +90,7 @@ class Explorer:
 
         Args:
             generator: A trained generator.
-            knobs: From `latent.find_knobs`; None for raw numbers.
+            vectors: From `latent.find_directions`; None for raw numbers.
             seed: Of the first noise.
             numbers: Which raw numbers get a slider at first.
         """
@@ -122,17 +122,17 @@ class Explorer:
             options=range(dim), value=tuple(numbers), rows=6, description="numbers"
         )
         self.picker.observe(lambda change: self._pick(change["new"]), "value")
-        self.wanted = self._chooser(classes(generator))
+        self.label = self._chooser(classes(generator))
         self._panel = widgets.VBox()
         buttons = widgets.HBox([self.surprise, self.zero, self.undo])
         controls = [self._panel, self.seed, buttons]
-        if self.wanted:
-            controls.insert(0, self.wanted)
-        if knobs is None:
+        if self.label:
+            controls.insert(0, self.label)
+        if directions is None:
             self._pick(numbers)
             controls.insert(1, self.picker)
         else:
-            self._set_sliders(knobs.names, knobs.directions)
+            self._set_sliders(directions.names, directions.vectors)
         self.box = widgets.HBox([self.picture, widgets.VBox(controls)])
         self._show()
 
@@ -152,8 +152,8 @@ class Explorer:
         chooser.observe(lambda _: self._show(), "value")
         return chooser
 
-    def _set_sliders(self, names: Sequence[str], directions: np.ndarray) -> None:
-        self._directions = directions
+    def _set_sliders(self, names: Sequence[str], vectors: np.ndarray) -> None:
+        self._directions = vectors
         self.sliders = [
             self._widgets.FloatSlider(
                 0.0, min=-REACH, max=REACH, step=0.05, description=name
@@ -210,8 +210,8 @@ class Explorer:
         self.go_to(make_noise(self._generator, 1, change["new"])[0].numpy())
 
     def _show(self) -> None:
-        wanted = self.wanted.value if self.wanted else None
-        self.picture.value = self._paint(self.noise, wanted)
+        label = self.label.value if self.label else None
+        self.picture.value = self._paint(self.noise, label)
 
 
 class MapExplorer:
@@ -224,13 +224,13 @@ class MapExplorer:
     """
 
     def __init__(
-        self, generator: keras.Model, directions: np.ndarray, size: int = 9
+        self, generator: keras.Model, vectors: np.ndarray, size: int = 9
     ) -> None:
         """Draws the map.
 
         Args:
             generator: A trained generator.
-            directions: `(2, noise_dim)`, float32: where x and y lead.
+            vectors: `(2, noise_dim)`, float32: where x and y lead.
             size: The map shows `size` × `size` drawings.
 
         Raises:
@@ -238,10 +238,10 @@ class MapExplorer:
         """
         import ipywidgets as widgets
 
-        if len(directions) != 2:
-            raise ValueError(f"a map needs 2 directions, not {len(directions)}")
-        self._directions, self._paint = directions, make_painter(generator)
-        self._map = draw_map(generator, directions, size)
+        if len(vectors) != 2:
+            raise ValueError(f"a map needs 2 directions, not {len(vectors)}")
+        self._directions, self._paint = vectors, make_painter(generator)
+        self._map = draw_map(generator, vectors, size)
         self._span = 2 * REACH * size / (size - 1)  # from edge to edge, not centres
         self.map, self.picture = (
             widgets.Image(format="png", width=n, height=n, layout=STIFF)
@@ -268,11 +268,9 @@ class MapExplorer:
         self.map.value = to_png(np.array(image))
 
 
-def draw_map(
-    generator: keras.Model, directions: np.ndarray, size: int = 9
-) -> np.ndarray:
+def draw_map(generator: keras.Model, vectors: np.ndarray, size: int = 9) -> np.ndarray:
     """Draws a plane of noise as a grid, see `plots.tile`; y points up."""
     steps = np.linspace(-REACH, REACH, size, dtype="float32")
     points = np.array([(x, y) for y in steps[::-1] for x in steps], "float32")
-    pictures = draw(generator, points @ directions)[:, ::2, ::2]
+    pictures = draw(generator, points @ vectors)[:, ::2, ::2]
     return plots.tile(pictures, size, gap=0)

@@ -469,11 +469,11 @@ def begin(settings):
 def seconds_a_step(settings, images, steps=40):
     """Processor time of one step, on robots that are thrown away."""
     _, step = begin(settings)
-    deck = itertools.islice(batches(images, settings), steps + 3)
-    for batch in itertools.islice(deck, 3):  # the first call compiles
+    batches_left = itertools.islice(batches(images, settings), steps + 3)
+    for batch in itertools.islice(batches_left, 3):  # the first call compiles
         step(batch)
     start = time.process_time()
-    for batch in deck:
+    for batch in batches_left:
         step(batch)
     return (time.process_time() - start) / steps
 
@@ -495,8 +495,8 @@ def run(name, seconds, seed):
     if early:
         taken += growing.grow(settings, state, seconds, batches(images, settings))
     fading = [x for x in state.discriminator.layers if isinstance(x, FadingNoise)]
-    deck = itertools.islice(batches(images, settings), settings.steps)
-    for number, batch in enumerate(deck):
+    batches_left = itertools.islice(batches(images, settings), settings.steps)
+    for number, batch in enumerate(batches_left):
         for layer in fading:
             layer.level.assign(
                 layer.start + (layer.end - layer.start) * number / settings.steps

@@ -28,23 +28,23 @@ SCORES = ("VAE", "detective", "PCA", "nearest")
 def compare(digit, protocol, steps, train, test):
     """The AUROC of all four scores for one digit, on all test digits."""
     (pictures, rows, labels), (tests, test_rows, answers) = train, test
-    usual = ~anomaly.is_odd(labels, digit, protocol)
+    usual = ~anomaly.is_anomaly(labels, digit, protocol)
     folder = runs_folder() / "odd" / f"{protocol}-{digit}"
-    generator, encoder, discriminator = anomaly.train_watch(
+    generator, encoder, discriminator = anomaly.train_detectors(
         pictures[usual], folder, steps
     )
     scores = {
-        "VAE": anomaly.surprise(generator, encoder, tests),
-        "detective": anomaly.strangeness(discriminator, pictures[usual][:MOST], tests),
-        "PCA": anomaly.misfit(rows[usual][:MOST], test_rows),
+        "VAE": anomaly.negative_elbo(generator, encoder, tests),
+        "detective": anomaly.knn_distance(discriminator, pictures[usual][:MOST], tests),
+        "PCA": anomaly.pca_error(rows[usual][:MOST], test_rows),
         "nearest": anomaly.distance(rows[usual][:MOST], test_rows),
     }
     shutil.rmtree(folder)
-    strange = anomaly.is_odd(answers, digit, protocol)
+    strange = anomaly.is_anomaly(answers, digit, protocol)
     return {name: anomaly.auroc(found, strange) for name, found in scores.items()}
 
 
-def album(split):
+def digits64(split):
     """Digits at 64×64, as rows of 28×28 pixels, and their labels."""
     digits, labels = data.load_mnist(split)
     pictures = data.prepare_all(digits)
@@ -58,13 +58,13 @@ def main():
     options = parser.parse_args()
     kept = runs_folder() / "odd" / f"{options.steps}.json"
     known = json.loads(kept.read_text()) if kept.exists() else {}
-    train, test = album("train"), album("test")
+    train, test = digits64("train"), digits64("test")
     for protocol in anomaly.PROTOCOLS:
         for digit in range(10):
             name = f"{protocol} {digit}"
             if name not in known:
                 known[name] = compare(digit, protocol, options.steps, train, test)
-                with files.whole(kept) as aside:
+                with files.atomic_write(kept) as aside:
                     aside.write_text(json.dumps(known, indent=1))
         print(f"\n| {protocol} | {' | '.join(SCORES)} |\n|---|---|---|---|---|")
         table = np.array(

@@ -52,14 +52,16 @@ def ours(preset):
         settings = choose_settings(preset, seed=seed)
         state = training.new_state(settings)
         step = training.make_whole_step(settings, state)
-        album = data.prepare_all(digits)
-        deck = (images for (images,) in training.make_batches(album, None, settings))
+        digits64 = data.prepare_all(digits)
+        batches_left = (
+            images for (images,) in training.make_batches(digits64, None, settings)
+        )
 
         def draw(count):
             noise = sampling.make_noise(state.averaged, count, seed=1)
             return sampling.draw(state.averaged, noise)
 
-        return deck, step, draw
+        return batches_left, step, draw
 
     return begin
 
@@ -245,7 +247,7 @@ LINES = {  # told apart by their marks, too (colours: Okabe and Ito)
 def race(name, minutes, seed, the_judge):
     """Trains one of them; returns a row of scores for each moment, and its end."""
     keras.utils.set_random_seed(seed)
-    deck, step, draw = RACERS[name](data.load_mnist("train")[0], seed)
+    batches_left, step, draw = RACERS[name](data.load_mnist("train")[0], seed)
     rows, moments = [], [m for m in MOMENTS if m < minutes]
     begun = time.process_time()
 
@@ -259,7 +261,7 @@ def race(name, minutes, seed, the_judge):
         rows.append(row)
         print(name, row, file=sys.stderr, flush=True)
 
-    for batch in deck:
+    for batch in batches_left:
         step(batch)
         if spent() >= minutes:
             break
@@ -310,7 +312,7 @@ def main():
     rows = race(names[0], minutes, options.seed, evaluation.load_judge())
     known = json.loads(kept.read_text()) if kept.exists() else {}
     known[names[0]] = rows
-    with files.whole(kept) as aside:
+    with files.atomic_write(kept) as aside:
         aside.write_text(json.dumps(known, indent=1))
     known = {name: known[name] for name in RACERS if name in known}
     plots.save_figure(plot(known), PICTURE)

@@ -190,7 +190,7 @@ def run_redraw(moves=300):
     from mnistgan.widgets import explore
 
     generator = sampling.load_generator(sampling.PRETRAINED)
-    explorer = explore.Explorer(generator, latent.find_knobs(generator))
+    explorer = explore.Explorer(generator, latent.find_directions(generator))
     waits = []
     for number in range(moves):
         slider = explorer.sliders[number % len(explorer.sliders)]

@@ -46,7 +46,7 @@ def measure(preset, seed, epochs):
         generator = sampling.load_generator(folder / "generator.keras")
         drawn = sampling.draw(generator, sampling.make_noise(generator, 10_000, seed=0))
         found = evaluation.score(evaluation.load_judge(), drawn)
-        with files.whole(kept) as aside:
+        with files.atomic_write(kept) as aside:
             aside.write_text(json.dumps({key: getattr(found, key) for key in COLUMNS}))
     return chosen.epochs, json.loads(kept.read_text())
 

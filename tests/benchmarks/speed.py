@@ -39,8 +39,8 @@ def digits(changes):
     from mnistgan import data, settings
 
     chosen = settings.choose_settings("full", **changes)
-    album = data.prepare_all(data.load_mnist(f"train[:{16 * chosen.batch_size}]")[0])
-    return list(data.make_dataset(album, chosen.batch_size, seed=0)), chosen
+    digits64 = data.prepare_all(data.load_mnist(f"train[:{16 * chosen.batch_size}]")[0])
+    return list(data.make_dataset(digits64, chosen.batch_size, seed=0)), chosen
 
 
 def with_noise(step, noise_dim, seed=0):

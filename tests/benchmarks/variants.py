@@ -126,10 +126,12 @@ def table(healthy, broken):
     yield "|---|---|---|---|---|---|"
     for margin, (where, text), found in sorted(rows):
         sick = broken.get((where, text))
-        told = "" if sick is None else f"{sick:.3g}, {'holds' if sick > 0 else 'fails'}"
+        verdict = (
+            "" if sick is None else f"{sick:.3g}, {'holds' if sick > 0 else 'fails'}"
+        )
         yield (
             f"| {margin:.1f} | {len(found)} | {min(found):.3g} | "
-            f"{statistics.median(found):.3g} | {told} | {where}: `{text}` |"
+            f"{statistics.median(found):.3g} | {verdict} | {where}: `{text}` |"
         )
 
 
