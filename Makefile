@@ -18,7 +18,7 @@ test: $(READY) chromium ## everything that CI runs: lint, types, tests, every no
 	$(BIN)/mypy
 	rm -rf build/runs
 	MNISTGAN_RUNS="$(CURDIR)/build/runs" MNISTGAN_PRESET=quick $(BIN)/python -m pytest \
-	  -n 2 --dist loadgroup
+	  -n 2 --dist loadscope --no-loadscope-reorder
 
 test-faults: $(READY) ## the long form of the fault tests: 20 kills, 200 flipped bytes
 	FAULTS=10 $(BIN)/python -m pytest -o addopts="" tests/test_faults.py

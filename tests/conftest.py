@@ -6,6 +6,7 @@ import os
 import margins
 import numpy as np
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from mnistgan import data
 from mnistgan.datasets import mnist
@@ -23,16 +24,24 @@ def pytest_pyfunc_call(pyfuncitem):
         pyfuncitem.obj = margins.rewritten(pyfuncitem.obj)
 
 
-def pytest_collection_modifyitems(items):
+class Halves(LoadScopeScheduling):
     """Where two processes share the work, one has the notebooks, the other the tests.
 
-    Notebooks use each other's robots, so they stay in order, and begin first, since
-    they take longer. A file of tests stays together, because of what its tests share.
+    Notebooks use each other's robots, so they stay together and in order. So does a
+    file of tests, because of what its tests share.
     """
+
+    def _split_scope(self, nodeid):
+        return "notebooks" if ".ipynb" in nodeid else nodeid.split("::")[0]
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return Halves(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """The notebooks come first, since they take longer."""
     items.sort(key=lambda item: item.path.suffix != ".ipynb")
-    for item in items:
-        file = item.path.name if item.path.suffix == ".py" else "notebooks"
-        item.add_marker(pytest.mark.xdist_group(file))
 
 
 @pytest.fixture(scope="session")

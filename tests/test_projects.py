@@ -14,7 +14,7 @@ from mnistgan import data, evaluation, projects, training
 from mnistgan.engine import loop
 from mnistgan.engine.accelerate import accelerate
 from mnistgan.latent import find_directions, find_noise
-from mnistgan.models import build_generator
+from mnistgan.models import build_discriminator, build_generator
 from mnistgan.projects import anomaly, conditional, vae
 from mnistgan.sampling import classes, draw, load_generator, make_noise, one_hot_labels
 from mnistgan.settings import choose_settings
@@ -297,25 +297,35 @@ def test_the_simple_rivals_find_strangers():
 
 
 @pytest.mark.trained
-def test_the_watch_is_more_surprised_by_noise(tmp_path):
+def test_the_detectors_learn_what_is_normal(tmp_path):
+    """An untrained VAE is as surprised by what is normal as by anything."""
     digits, labels = data.load_mnist("train[:2000]")
     pictures = data.prepare_all(digits[labels == 1])
-    robots = anomaly.train_detectors(pictures, tmp_path, steps=40)
-    generator, encoder, discriminator = robots
-    things = anomaly.make_anomalies(pictures[:30])
-    calm = anomaly.negative_elbo(generator, encoder, pictures[:30])
-    assert (
-        np.median(anomaly.negative_elbo(generator, encoder, things["noise"]))
-        > calm.max()
-    )
+    generator, encoder, discriminator = anomaly.train_detectors(pictures, tmp_path, 40)
+    nats = anomaly.negative_elbo(generator, encoder, pictures[:30])
+    untrained = vae.build_vae(choose_settings("quick", "vae"))
+    assert nats.mean() < 0.7 * anomaly.negative_elbo(*untrained, pictures[:30]).mean()
     assert anomaly.feature_extractor(discriminator).output_shape == (None, 256)
-    far = anomaly.knn_distance(discriminator, pictures, things["noise"])
-    assert (
-        far.min() > anomaly.knn_distance(discriminator, pictures, pictures[:30]).max()
-    )
-    assert (things["broken stroke"] <= pictures[:30]).all()
     with pytest.raises(ValueError, match="at least 64"):
         anomaly.train_detectors(pictures[:5], tmp_path)
+
+
+def test_noise_is_farther_than_any_digit():
+    digits, labels = data.load_mnist("train[:2000]")
+    pictures = data.prepare_all(digits[labels == 1])
+    generator, encoder = vae.build_vae(choose_settings("quick", "vae"))
+    things, discriminator = anomaly.make_anomalies(pictures[:30]), build_discriminator()
+    nats, odder = (
+        anomaly.negative_elbo(generator, encoder, x)
+        for x in (pictures[:30], things["noise"])
+    )
+    assert odder.min() > nats.max()
+    near, far = (
+        anomaly.knn_distance(discriminator, pictures, x)
+        for x in (pictures[:30], things["noise"])
+    )
+    assert far.min() > near.max()
+    assert (things["broken stroke"] <= pictures[:30]).all()
 
 
 def test_clothes_are_odd_things_where_there_are_any(tmp_path):
