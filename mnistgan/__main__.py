@@ -29,16 +29,15 @@ def build_parser() -> argparse.ArgumentParser:
     choices = argparse.ArgumentParser(add_help=False)
     choices.add_argument("--preset", choices=PRESETS, help="default: suits the machine")
     for field in dataclasses.fields(Settings)[1:]:
-        former = [old for old, now in legacy.SETTINGS.items() if now == field.name]
-        options = ["--" + name.replace("_", "-") for name in [field.name, *former]]
         kind: dict[str, Any] = {"type": field.type, "metavar": "N"}
         if field.type is bool:
             kind = {"action": argparse.BooleanOptionalAction}
         elif field.type is str:
             kind = {"choices": PROJECTS}
             kind["type"] = lambda name: legacy.PROJECTS.get(name, name)
-        kind |= {"dest": field.name, "default": argparse.SUPPRESS}
-        choices.add_argument(*options, help=explain(field), **kind)
+        option, unset = "--" + field.name.replace("_", "-"), argparse.SUPPRESS
+        choices.add_argument(option, default=unset, help=explain(field), **kind)
+    choices.add_argument("--fog", dest="noise_std", type=float, **legacy.HIDDEN)
 
     about = "Teach a robot to draw: handwritten digits, faces, music."
     parser = argparse.ArgumentParser(prog="python -m mnistgan", description=about)
@@ -55,18 +54,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     train.add_argument("--out", type=Path, metavar="DIR", help="default: runs/PROJECT")
     train.add_argument("--data-dir", type=Path, metavar="DIR", help="for data sets")
-    kept = "who keeps a diary beside history.csv: tensorboard,wandb"
-    names = "--loggers", "--diary"  # the second one of each: as in version 0.1
-    train.add_argument(*names, default="csv", metavar="NAMES", help=kept)
-    trouble = "when the losses explode, or the robots collapse: default warn"
+    kept = "what copies the history besides: tensorboard,wandb"
+    train.add_argument("--loggers", default="csv", metavar="NAMES", help=kept)
+    diverged = "when the losses explode, or the robots collapse: default warn"
     train.add_argument(
-        "--on-divergence",
-        "--on-trouble",
-        choices=ON_DIVERGENCE,
-        default="warn",
-        type=lambda name: legacy.ON_DIVERGENCE.get(name, name),
-        help=trouble,
+        "--on-divergence", choices=ON_DIVERGENCE, default="warn", help=diverged
     )
+    legacy.add_options(train)
     anew = "put an earlier run in that folder aside, and begin a new one"
     train.add_argument("--afresh", action="store_true", help=anew)
     shared = "who shares the work: one device, or all of this machine, or the workers "

@@ -89,8 +89,8 @@ def prepare_all(images: np.ndarray) -> np.ndarray:
         images: `(count, 28, 28, 1)`, uint8, in [0, 255].
 
     Returns:
-        `(count, 64, 64, 1)`, uint8, in [0, 255]: a quarter of float32's memory. The
-        training step casts each batch to [-1, 1].
+        `(count, 64, 64, 1)`, uint8, in [0, 255]: a quarter of float32's memory. Each
+        batch of a run is cast to [-1, 1] when it is its turn.
     """
     large = np.empty((len(images), 64, 64, 1), np.uint8)
     for start in range(0, len(images), 1000):

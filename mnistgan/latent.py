@@ -65,6 +65,8 @@ def measure(images: np.ndarray) -> dict[str, np.ndarray]:
 class Directions:
     """Directions in the noise, each with the name that somebody gave it.
 
+    The notebooks call them knobs.
+
     Attributes:
         names: One for each direction.
         vectors: `(count, noise_dim)`, float32, each of length 1: as long as one
@@ -146,9 +148,7 @@ def saved_directions(model: str | os.PathLike, noise_dim: int) -> Directions | N
         return None
 
 
-def find_directions(
-    generator: keras.Model, count: int = 6, seed: int = 0
-) -> Directions:
+def find_directions(generator, count: int = 6, seed: int = 0) -> Directions:
     """Finds the directions of the noise that change the artist's first sketch most.
 
     GANSpace (Härkönen et al. 2020, section 2.2): draw many noises, look at what the
@@ -169,8 +169,8 @@ def find_directions(
     most = noise_dim(generator)
     if not 1 <= count <= most:
         raise ValueError(f"count is {count}; it must be from 1 to {most}")
-    dense = next(x for x in generator.layers if isinstance(x, keras.layers.Reshape))
-    sketch = keras.Model(generator.input, dense.output)
+    first = next(x for x in generator.layers if isinstance(x, keras.layers.Reshape))
+    sketch = keras.Model(generator.input, first.output)
     noise = make_noise(generator, 5_000, seed)
     asked = with_labels(noise, one_hot_labels(generator, len(noise)))
     seen = keras.layers.Flatten()(sketch(asked, training=False)).numpy()

@@ -40,7 +40,7 @@ def build_generator(
         x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.ReLU()(x)  # in the end (32, 32, 16)
     x = layers.Conv2DTranspose(channels, 4, 2, "same", **start)(x)
-    # float32 even where a GPU calculates in bfloat16: 256 grey levels need it.
+    # float32 even where a GPU calculates less exactly, for the sake of 256 grey levels.
     images = layers.Activation("tanh", dtype="float32")(x)  # (64, 64, channels)
     return keras.Model(noise, images, name="generator")
 
@@ -66,7 +66,7 @@ def build_features(
     start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
     images = keras.Input((64, 64, channels))
     x = layers.GaussianNoise(noise_std)(images)
-    # With fewer than 16 patterns a colour, for steps of 4×4 pixels, specks go unseen.
+    # A step covers 4×4 pixels: with fewer than 16 patterns, some specks are lost.
     x = layers.Conv2D(channels * width, 8, 4, "same", **start)(x)  # (16, 16, 16)
     x = layers.LeakyReLU(negative_slope=0.2)(x)
     for depth in (4 * width, 8 * width):  # (8, 8, 64), then (4, 4, 128)
@@ -86,7 +86,7 @@ def build_discriminator(
     """Builds the detective: picture in, one number out.
 
     Args:
-        width: See `build_features`, as for the next two.
+        width: See `build_features`, as for the others.
         channels: 1 for grey pictures, 3 for colours.
         noise_std: Random noise over every picture in training.
 

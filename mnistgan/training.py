@@ -63,7 +63,7 @@ def make_train_step(
     def train_step(real_images, noise):
         with tf.GradientTape() as g_tape:
             fake_images = generator(noise, training=True)
-            with tf.GradientTape() as d_tape:  # sees no drawing, only what was drawn
+            with tf.GradientTape() as d_tape:  # begins after the drawing
                 real_logits = discriminator(real_images, training=True)
                 fake_logits = discriminator(fake_images, training=True)
                 d_loss = discriminator_loss(real_logits, fake_logits)
@@ -104,7 +104,7 @@ def make_average_step(generator, averaged):
 
 
 class LinearDecay(keras.optimizers.schedules.PolynomialDecay):
-    """Learning rates that fall in a straight line, and are halved by each rescue."""
+    """Learning rates that fall in a straight line, and are halved by each rollback."""
 
     def __init__(self, rate: float, steps: int, end: float, rollbacks: tf.Variable):
         """From `rate` to `end` in so many steps; `rollbacks` is read at each."""
@@ -206,6 +206,8 @@ def make_whole_step(
         state.discriminator_optimizer,
     )
 
+    # Replicas that share a batch cannot talk inside a function that is compiled alone.
+    take_step = getattr(train_step, "python_function", train_step)
     average_step = make_average_step(state.generator, state.averaged)
 
     def own_step(images, *labels):
@@ -215,14 +217,13 @@ def make_whole_step(
         real_images = to_float(images)
         if labels:
             real_images, noise = [real_images, *labels], [noise, *labels]
-        *losses, real_logits, fake_logits = train_step.python_function(
-            real_images, noise
-        )
+        *losses, real_logits, fake_logits = take_step(real_images, noise)
         verdicts = [
             tf.reduce_mean(tf.sigmoid(logits)) / cluster.replicas
             for logits in (real_logits, fake_logits)
         ]
-        found = tf.stack([*losses, *verdicts])  # of the losses, each has its share
+        # Keras has divided the losses by the number of replicas already.
+        found = tf.stack([*losses, *verdicts])
         return tf.distribute.get_replica_context().all_reduce("SUM", found)
 
     def whole_step(*batch):
@@ -383,7 +384,7 @@ class KeepResults(Callback):
     """Writes what people keep of a run: the robots, and the pictures."""
 
     def on_end(self, session: Session) -> None:
-        """Robots that are there stay as they are: their knobs may have names."""
+        """Robots that were saved already stay as they are: knobs may have names."""
         folder, state = session.run.folder, session.state
         generator = state.averaged
         made = generator, state.discriminator

@@ -11,7 +11,7 @@ from mnistgan.settings import choose_settings
     [
         "the start",
         "the textbook, all of it",
-        "noise from 0.5 to 0.2",
+        "instance noise from 0.5 to 0.2",
         "pairs",
         "8 coins",
         "relativistic, R1 and R2",

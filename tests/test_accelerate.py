@@ -155,6 +155,13 @@ def test_transposed_convolutions_of_any_size(size, filters):
         layers.Conv2DTranspose(1, 4, 2, "valid"),
         layers.Conv2D(4, 8, 2, "same"),
         layers.Conv2D(4, 5, 4, "same"),
+        layers.Conv2D(4, 8, 4, "same", activation="relu"),
+        layers.Conv2D(3, 8, 4, "same", groups=3),
+        layers.Conv2DTranspose(1, 4, 2, "same", activation="tanh"),
+        layers.Conv2DTranspose(1, 4, 2, "same", output_padding=1),
+        layers.BatchNormalization(scale=False),
+        layers.BatchNormalization(center=False),
+        layers.BatchNormalization(axis=1),
         layers.LayerNormalization(),
     ],
 )
@@ -162,6 +169,24 @@ def test_what_no_quick_layer_can_do_is_left_alone(layer):
     image = keras.Input((16, 16, 3))
     model = keras.Model(image, layer(image))
     assert accelerate(model).layers[-1] is layer
+
+
+@pytest.mark.parametrize("size", [(None, None), (18, 16)])
+def test_tiles_need_a_picture_that_is_made_of_them(size):
+    image = keras.Input((*size, 3))
+    layer = layers.Conv2D(4, 8, 4, "same")
+    assert accelerate(keras.Model(image, layer(image))).layers[-1] is layer
+
+
+def test_a_frozen_normalisation_only_remembers():
+    image = keras.Input((4, 4, 3))
+    norm = layers.BatchNormalization(momentum=0.5)
+    plain = keras.Model(image, norm(image))
+    norm.trainable = False
+    x = 5.0 + tf.random.stateless_normal((8, 4, 4, 3), seed=(1, 2))
+    found = [model(x, training=True) for model in (plain, accelerate(plain))]
+    np.testing.assert_allclose(*found, rtol=1e-3)
+    assert not norm.moving_mean.numpy().any()
 
 
 def test_the_noise_is_nearly_normal_and_there_in_training_only():

@@ -132,7 +132,7 @@ def test_the_command_line_writes_a_stable_table(
     tmp_path, monkeypatch, capsys, real_judge
 ):
     few = evaluation.load_real_rows("train[:300]")
-    monkeypatch.setattr(evaluation, "load_album", lambda split, data_dir=None: few)
+    monkeypatch.setattr(evaluation, "load_real_rows", lambda split, data_dir=None: few)
     model, out = tmp_path / "generator.keras", tmp_path / "score.json"
     build_generator(8, 2).save(model)
     words = ["judge", "--model", str(model), "--count", "50", "--json", str(out)]

@@ -303,7 +303,7 @@ def test_the_detectors_learn_what_is_normal(tmp_path):
     pictures = data.prepare_all(digits[labels == 1])
     generator, encoder, discriminator = anomaly.train_detectors(pictures, tmp_path, 40)
     nats = anomaly.negative_elbo(generator, encoder, pictures[:30])
-    untrained = vae.build_vae(choose_settings("quick", "vae"))
+    untrained = vae.build_vae_networks(choose_settings("quick", "vae"))
     assert nats.mean() < 0.7 * anomaly.negative_elbo(*untrained, pictures[:30]).mean()
     assert anomaly.feature_extractor(discriminator).output_shape == (None, 256)
     with pytest.raises(ValueError, match="at least 64"):
@@ -313,7 +313,7 @@ def test_the_detectors_learn_what_is_normal(tmp_path):
 def test_noise_is_farther_than_any_digit():
     digits, labels = data.load_mnist("train[:2000]")
     pictures = data.prepare_all(digits[labels == 1])
-    generator, encoder = vae.build_vae(choose_settings("quick", "vae"))
+    generator, encoder = vae.build_vae_networks(choose_settings("quick", "vae"))
     things, discriminator = anomaly.make_anomalies(pictures[:30]), build_discriminator()
     nats, odder = (
         anomaly.negative_elbo(generator, encoder, x)

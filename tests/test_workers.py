@@ -284,9 +284,9 @@ def test_what_a_team_cannot_do_is_refused(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match="strategy is 'all'"):
         training.Options(strategy="all")
     with pytest.raises(ValueError, match="batch_size is 20, for 3 devices"):
-        team(0, 3).check(SMALL, "tell")
+        team(0, 3).check_batch(SMALL, "warn")
     with pytest.raises(ValueError, match="on_divergence is 'rollback'"):
-        team(0).check(SMALL, "back")
+        team(0).check_batch(SMALL, "rollback")
     tf.zeros(1)  # TensorFlow is at work
     monkeypatch.setenv("TF_CONFIG", distribute.EXAMPLE)
     with pytest.raises(ValueError, match="before TensorFlow calculates anything"):

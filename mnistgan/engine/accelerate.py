@@ -18,7 +18,8 @@ def accelerate(model: keras.Model) -> keras.Model:
     """Makes a model that calculates the same, with the same weights, but quicker.
 
     The weights are shared, not copied: to train one is to train the other. So train the
-    quick model, and save, show and draw with the plain one.
+    quick model, and save, show and draw with the plain one. Only noise is not quite the
+    same; see `QuickNoise`.
 
     Args:
         model: A functional model of Keras' layers.
@@ -33,10 +34,23 @@ def quicker(layer: keras.layers.Layer) -> keras.layers.Layer:
     """What stands for a layer in a quick model: often the layer itself."""
     if isinstance(layer, keras.Model):  # a model that is used as a layer
         return accelerate(layer)
-    for kind in Quick.__subclasses__():
+    for kind in QUICK:
         if type(layer) is kind.replaces and kind.suits(layer):
             return kind(layer, name=layer.name, dtype=layer.dtype_policy)
     return layer
+
+
+def has_no_options(convolution: keras.layers.Layer) -> bool:
+    """Whether a convolution is a plain one: a quick layer knows all that it does."""
+    usual = {
+        "activation": "linear",
+        "data_format": "channels_last",
+        "dilation_rate": (1, 1),
+        "groups": 1,
+        "output_padding": None,
+    }
+    config = convolution.get_config()
+    return all(config.get(name, value) == value for name, value in usual.items())
 
 
 class Quick(keras.layers.Wrapper):
@@ -55,8 +69,14 @@ class QuickBatchNormalization(Quick):
 
     replaces = keras.layers.BatchNormalization
 
+    @staticmethod
+    def suits(layer):
+        """Only where it may scale and shift, and the channels come last."""
+        return layer.scale and layer.center and layer.axis == -1
+
     def call(self, inputs, training=False, mask=None):
         """Normalises `(batch, height, width, channels)`; others as Keras does."""
+        training = training and self.layer.trainable  # a frozen one only remembers
         replicas = tf.distribute.get_replica_context()
         shared = training and replicas and replicas.num_replicas_in_sync > 1
         if not shared and (not training or len(inputs.shape) != 4):
@@ -146,7 +166,8 @@ class QuickConv2DTranspose(Quick):
     def suits(layer):
         """Only for 4×4 windows in steps of 2 pixels, and colours rather than layers."""
         sizes = layer.kernel_size, layer.strides, layer.padding
-        return layer.filters <= 3 and sizes == ((4, 4), (2, 2), "same")
+        fits = layer.filters <= 3 and sizes == ((4, 4), (2, 2), "same")
+        return fits and has_no_options(layer) and None not in layer.input.shape[1:]
 
     def call(self, inputs):
         """From `(batch, height, width, channels)` to twice the height and width."""
@@ -199,9 +220,10 @@ class QuickConv2D(Quick):
 
     @staticmethod
     def suits(layer):
-        """Only for 8×8 windows in steps of 4 pixels."""
+        """Only for 8×8 windows in steps of 4 pixels, which the picture is made of."""
         sizes = layer.kernel_size, layer.strides, layer.padding
-        return sizes == ((8, 8), (4, 4), "same")
+        fits = sizes == ((8, 8), (4, 4), "same") and has_no_options(layer)
+        return fits and all(n and n % 4 == 0 for n in layer.input.shape[1:3])
 
     def call(self, inputs):
         """From `(batch, 4 * height, 4 * width, channels)` to a quarter of both."""
@@ -244,3 +266,6 @@ class QuickNoise(Quick):
         total = tf.reduce_sum(tf.cast(tf.bitcast(words, "uint8"), inputs.dtype), -1)
         scale = self.layer.stddev / (2.0 * SPREAD_OF_BYTES)  # of a sum of four
         return inputs + scale * (total - 4 * 127.5)
+
+
+QUICK = (QuickBatchNormalization, QuickConv2DTranspose, QuickConv2D, QuickNoise)

@@ -1,5 +1,6 @@
 """What version 0.1 wrote, in today's words. It is understood for one version."""
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,18 @@ SETTINGS = {"fog": "noise_std"}
 PROJECTS = {"asked": "conditional"}
 ON_DIVERGENCE = {"tell": "warn", "back": "rollback"}
 HISTORY = "diary.csv"
+HIDDEN: dict[str, Any] = dict.fromkeys(("help", "default"), argparse.SUPPRESS)
+
+
+def add_options(train: argparse.ArgumentParser) -> None:
+    """Lets `train` understand its old options, and does not speak of them."""
+    train.add_argument("--diary", dest="loggers", **HIDDEN)
+    train.add_argument(
+        "--on-trouble",
+        dest="on_divergence",
+        type=lambda way: ON_DIVERGENCE.get(way, way),
+        **HIDDEN,
+    )
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -37,7 +50,7 @@ class BatchNorm(keras.layers.BatchNormalization):
 
 @keras.utils.register_keras_serializable("mnistgan")
 class ConvTranspose(keras.layers.Conv2DTranspose):
-    """The same."""
+    """Was quicker where few channels come out."""
 
 
 @keras.utils.register_keras_serializable("mnistgan")

@@ -87,7 +87,8 @@ def claim_folder(
     seen = folder / "pictures.sha256"  # only where a run learns from your own
     own = digest_of(pictures)
     if last is None:
-        for name in ("history.csv", "scores.csv", "loggers.json", seen.name):
+        stale = "history.csv", legacy.HISTORY, "scores.csv", "loggers.json", seen.name
+        for name in stale:
             (folder / name).unlink(missing_ok=True)  # of a run that cannot go on
         write_settings(folder, settings)
         if own:

@@ -39,7 +39,9 @@ class Project:
         defaults: The settings in which it differs from digits; in braces, one for each
             preset. `channels` and `classes` cannot be changed, nor `judged` if it is 0.
         make_step: From both networks and an optimizer for each to their training step;
-            None for `mnistgan.training.make_train_step`.
+            None for `mnistgan.training.make_train_step`. The step gets pictures,
+            float32, in [-1, 1], and noise; with labels, `[pictures, labels]` and
+            `[noise, labels]`. It returns two losses, and logits for two beliefs.
     """
 
     load: Callable[[Any, str | os.PathLike | None, Any], Dataset]

@@ -5,12 +5,12 @@ from PIL import Image, ImageDraw, ImageFont
 from tensorflow import keras
 from tensorflow.keras import layers
 
-from mnistgan import data, evaluation
+from mnistgan import data, evaluation, sampling
 from mnistgan.engine.valid import checked, integer
 from mnistgan.engine.valid import text as text_rule
 from mnistgan.models import build_features, build_generator
 from mnistgan.projects import Dataset, Project
-from mnistgan.sampling import classes, draw, make_noise
+from mnistgan.sampling import draw, make_noise
 from mnistgan.training import make_train_step
 
 SIGNS = " -./:+"  # what may stand between the digits; from a font, not from the artist
@@ -58,10 +58,10 @@ def build_conditional_discriminator(
     start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
     features = build_features(width, noise_std=noise_std)
     labels = keras.Input((classes,))
-    real = layers.Dense(1, dtype="float32", **start)(features.output)
+    looks_real = layers.Dense(1, dtype="float32", **start)(features.output)
     typical = layers.Dense(256, **start)(labels)  # features that its class should have
-    fits = layers.Dot(1)([features.output, typical])
-    logits = layers.Add(dtype="float32")([real, fits])
+    fits = layers.Dot(1)([features.output, typical])  # large where both agree
+    logits = layers.Add(dtype="float32")([looks_real, fits])
     return keras.Model([features.input, labels], logits, name="discriminator")
 
 
@@ -115,9 +115,9 @@ def write(
             f"cannot write {text!r}; it takes 1 to {LONGEST} characters, each a digit "
             f"or one of {SIGNS!r}"
         )
-    if classes(generator) != 10:
+    if (known := sampling.classes(generator)) != 10:
         raise ValueError(
-            f"this generator knows {classes(generator)} classes, not ten digits; train "
+            f"this generator knows {known} classes, not ten digits; train "
             "one: python -m mnistgan train --project conditional"
         )
     labels = [int(sign) if sign not in SIGNS else 0 for sign in text]

@@ -1,4 +1,4 @@
-"""Handwritten digits, the project of notebooks 01 to 05."""
+"""Handwritten digits, the project of notebooks 01 to 07."""
 
 from mnistgan import data
 from mnistgan.models import build_discriminator, build_generator

@@ -21,7 +21,7 @@ from mnistgan.projects.digits import build_networks
 
 
 def load_roll_images(settings, data_dir=None, chosen=slice(None)) -> Dataset:
-    """Loads the piano rolls, reading the chorales first if needed; see `Project`."""
+    """Loads the piano rolls, making them first if needed; see `Project.load`."""
     return load_rolls(f"train[:{settings.pictures}]", data_dir)[chosen], None
 
 

@@ -210,7 +210,7 @@ def elbo(
     return float(tf.reduce_mean(tf.concat(bounds, axis=0)))
 
 
-def build_vae(settings):
+def build_vae_networks(settings):
     """Builds the generator, which starts with dark paper, and the encoder."""
     generator = build_generator(
         settings.noise_dim, settings.generator_width, settings.channels, settings.hidden
@@ -222,7 +222,7 @@ def build_vae(settings):
 
 PROJECT = Project(
     load_digits,
-    build_vae,
+    build_vae_networks,
     {
         "hidden": 0,
         "generator_learning_rate": 3e-3,

@@ -90,7 +90,7 @@ class Explorer:
 
         Args:
             generator: A trained generator.
-            vectors: From `latent.find_directions`; None for raw numbers.
+            directions: From `latent.find_directions`; None for raw numbers.
             seed: Of the first noise.
             numbers: Which raw numbers get a slider at first.
         """

@@ -350,8 +350,14 @@ ROWS = {
         {"batch_size": 48},
         OURS | {"make_average_step": make_short_average_step},
     ),
-    "the recipe, batch 64, noise 0.35": ({"batch_size": 64, "noise_std": 0.35}, OURS),
-    "the recipe, batch 48, noise 0.7": ({"batch_size": 48, "noise_std": 0.7}, OURS),
+    "the recipe, batch 64, instance noise 0.35": (
+        {"batch_size": 64, "noise_std": 0.35},
+        OURS,
+    ),
+    "the recipe, batch 48, instance noise 0.7": (
+        {"batch_size": 48, "noise_std": 0.7},
+        OURS,
+    ),
     "not averaged": ({}, {"make_average_step": make_copy_step}),
     "the textbook, all of it": (
         {**rates(2e-4, 2e-4), "batch_size": 128, "noise_dim": 100, "final_rate": 1.0}
@@ -373,11 +379,11 @@ ROWS = {
     "batch 128": ({"batch_size": 128}, {}),
     "16 random numbers": ({"noise_dim": 16}, {}),
     "100 random numbers": ({"noise_dim": 100}, {}),
-    "no noise": ({"noise_std": 0.0}, {}),
-    "noise 0.3": ({"noise_std": 0.3}, {}),
-    "noise 0.8": ({"noise_std": 0.8}, {}),
-    "noise from 0.5 to 0.2": ({}, clearing(0.5, 0.2)),
-    "noise from 0.5 to 0.05": ({}, clearing(0.5, 0.05)),
+    "no instance noise": ({"noise_std": 0.0}, {}),
+    "instance noise 0.3": ({"noise_std": 0.3}, {}),
+    "instance noise 0.8": ({"noise_std": 0.8}, {}),
+    "instance noise from 0.5 to 0.2": ({}, clearing(0.5, 0.2)),
+    "instance noise from 0.5 to 0.05": ({}, clearing(0.5, 0.05)),
     "no momentum": ({"beta_1": 0.0}, {}),
     "artist half as wide": ({"generator_width": 8}, {}),
     "detective half as wide": ({"discriminator_width": 8}, {}),
@@ -434,7 +440,7 @@ ROWS = {
         {"make_train_step": make_twice_step},
     ),
     "relativistic, R1 and R2": ({}, {"make_train_step": make_penalised_step}),
-    "relativistic, R1 and R2, no noise": (
+    "relativistic, R1 and R2, no instance noise": (
         {"noise_std": 0.0},
         {"make_train_step": make_penalised_step},
     ),
