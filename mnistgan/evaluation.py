@@ -22,7 +22,7 @@ from tensorflow.keras import layers
 
 from mnistgan import data, metrics
 from mnistgan.engine import files
-from mnistgan.engine.model_io import load_model
+from mnistgan.engine.model_io import load_model, save_model
 from mnistgan.engine.valid import checked, pictures
 from mnistgan.sampling import draw, make_noise
 from mnistgan.settings import runs_folder
@@ -301,8 +301,7 @@ def load_judge(
         print("Training the judge, once:")
         images, labels = data.load_mnist("train", data_dir)
         network = train_network(settings, shrink(data.prepare_all(images)), labels)
-        with files.atomic_write(folder / "judge.keras") as aside:
-            network.save(aside)
+        save_model(network, folder / "judge.keras")
         note = {
             **recipe_of(settings),
             "sha256": files.checksum(folder / "judge.keras"),

@@ -112,6 +112,8 @@ def test_the_judge_is_trained_once_and_checked(tmp_path, monkeypatch):
         trained.append(settings)
         return evaluation.build_judge()
 
+    few = data.load_mnist("test[:200]")
+    monkeypatch.setattr(data, "load_mnist", lambda *_: few)
     monkeypatch.setattr(evaluation, "train_network", train_network)
     first, other = evaluation.JudgeSettings(), evaluation.JudgeSettings(seed=1)
     for settings in (first, first, other, other):
