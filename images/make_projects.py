@@ -55,9 +55,7 @@ def lover_of_threes(pictures):
     """Digits, redrawn by a VAE that has only seen threes, and its surprise."""
     digits, labels = data.load_mnist("train")
     images = data.prepare_all(digits[labels == 3])
-    generator, encoder, _ = anomaly.train_detectors(
-        images, runs_folder() / "pictures-odd"
-    )
+    generator, encoder = anomaly.train_vae(images, runs_folder() / "pictures-odd")
     described = encoder(data.to_float(pictures), training=False)
     again = draw(generator, described[:, : described.shape[1] // 2])
     nats = anomaly.negative_elbo(generator, encoder, pictures)

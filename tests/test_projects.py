@@ -357,7 +357,7 @@ def test_a_watch_that_is_stopped_gives_no_half_trained_robots(tmp_path, monkeypa
 
     monkeypatch.setattr(loop, "summary", interrupted)
     pictures = np.zeros((128, 64, 64, 1), "uint8")
-    with pytest.raises(KeyboardInterrupt, match="call train_watch again"):
+    with pytest.raises(KeyboardInterrupt, match="the same call goes on"):
         anomaly.train_detectors(pictures, tmp_path, steps=4)
     assert not (tmp_path / "digits").exists()
     monkeypatch.setattr(loop, "summary", real)

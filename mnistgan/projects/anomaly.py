@@ -202,20 +202,10 @@ def make_anomalies(
     return things
 
 
-def train_detectors(
-    normal: np.ndarray, folder: Path, steps: int = 300, seed: int = 0
-) -> tuple[keras.Model, keras.Model, keras.Model]:
-    """Teaches a VAE and a GAN what is ordinary.
-
-    Args:
-        normal: `(count, 64, 64, 1)`, uint8, in [0, 255]; at least 64.
-        folder: Where both runs are kept, in `vae` and `digits`. Finished ones are used
-            again, interrupted ones go on.
-        steps: Steps for each, of 64 pictures; rounded up to whole rounds.
-        seed: Starts both.
-
-    Returns:
-        The VAE's generator and encoder, and the GAN's discriminator.
+def train_on(
+    project: str, normal: np.ndarray, folder: Path, steps: int, seed: int
+) -> Path:
+    """Teaches the robots of a project what is normal; returns their run's folder.
 
     Raises:
         ValueError: There are too few pictures, or no steps.
@@ -228,13 +218,46 @@ def train_detectors(
         )
     count = min(len(normal), steps * BATCH)
     epochs = -(-steps // (count // BATCH))
-    for project in ("vae", "digits"):
-        settings = choose_settings(
-            "quick", project, pictures=count, epochs=epochs, batch_size=BATCH, seed=seed
-        )
-        run = train(settings, folder / project, pictures=normal[:count])
-        if not run.finished:
-            raise KeyboardInterrupt("stopped; call train_detectors again to go on")
-    names = "vae/generator", "vae/encoder", "digits/discriminator"
-    models = (folder / f"{name}.keras" for name in names)
-    return tuple(load_model(path) for path in models)
+    settings = choose_settings(
+        "quick", project, pictures=count, epochs=epochs, batch_size=BATCH, seed=seed
+    )
+    run = train(settings, folder / project, pictures=normal[:count])
+    if not run.finished:
+        raise KeyboardInterrupt("stopped; the same call goes on from here")
+    return run.folder
+
+
+def train_vae(
+    normal: np.ndarray, folder: Path, steps: int = 300, seed: int = 0
+) -> tuple[keras.Model, keras.Model]:
+    """Teaches a VAE what is normal.
+
+    Args:
+        normal: `(count, 64, 64, 1)`, uint8, in [0, 255]; at least 64.
+        folder: Where its run is kept, in `vae`. A finished one is used again, an
+            interrupted one goes on.
+        steps: Of 64 pictures each; rounded up to whole rounds.
+        seed: Starts it.
+
+    Returns:
+        Its generator and encoder.
+
+    Raises:
+        ValueError: See `train_on`, as for the next.
+        KeyboardInterrupt: You stopped it.
+    """
+    run = train_on("vae", normal, folder, steps, seed)
+    return load_model(run / "generator.keras"), load_model(run / "encoder.keras")
+
+
+def train_detectors(
+    normal: np.ndarray, folder: Path, steps: int = 300, seed: int = 0
+) -> tuple[keras.Model, keras.Model, keras.Model]:
+    """Teaches a VAE and a GAN what is normal; see `train_vae`.
+
+    Returns:
+        The VAE's generator and encoder, and the GAN's discriminator.
+    """
+    generator, encoder = train_vae(normal, folder, steps, seed)
+    run = train_on("digits", normal, folder, steps, seed)
+    return generator, encoder, load_model(run / "discriminator.keras")
