@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import re
+from pathlib import Path
 
 import margins
 import numpy as np
@@ -24,24 +26,34 @@ def pytest_pyfunc_call(pyfuncitem):
         pyfuncitem.obj = margins.rewritten(pyfuncitem.obj)
 
 
-class Halves(LoadScopeScheduling):
-    """Where two processes share the work, one has the notebooks, the other the tests.
+LATER = re.compile(r"(09|1\d)_.*\.ipynb")  # these need no robot of earlier notebooks
+JUDGE = "test_evaluation.py"  # teaches the judge, which many notebooks need
 
-    Notebooks use each other's robots, so they stay together and in order. So does a
-    file of tests, because of what its tests share.
+
+def scope_of(path):
+    """What must stay together where two processes share the work, and in order.
+
+    A file of tests shares what its fixtures make, and notebooks use the robots that
+    earlier ones have taught.
     """
+    if path.suffix == ".ipynb":
+        return "later notebooks" if LATER.fullmatch(path.name) else "notebooks"
+    return path.name
 
+
+class Scopes(LoadScopeScheduling):
     def _split_scope(self, nodeid):
-        return "notebooks" if ".ipynb" in nodeid else nodeid.split("::")[0]
+        return scope_of(Path(nodeid.split("::")[0]))
 
 
 def pytest_xdist_make_scheduler(config, log):
-    return Halves(config, log)
+    return Scopes(config, log)
 
 
 def pytest_collection_modifyitems(items):
-    """The notebooks come first, since they take longer."""
-    items.sort(key=lambda item: item.path.suffix != ".ipynb")
+    """What takes longest begins first, and the judge before those who need it."""
+    order = ["notebooks", JUDGE, "later notebooks"]
+    items.sort(key=lambda item: (*order, scope := scope_of(item.path)).index(scope))
 
 
 @pytest.fixture(scope="session")
