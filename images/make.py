@@ -241,7 +241,9 @@ if __name__ == "__main__":
     with plots.files.atomic_write(HERE / "drawn.png") as aside:
         grid.save(aside, optimize=True)
     plots.save_grid(
-        draw(generator, interpolate(noise[0], noise[1], 12)), HERE / "walk.png", 12
+        draw(generator, interpolate(noise[0], noise[1], 12)),
+        HERE / "interpolation.png",
+        12,
     )
     plots.save_figure(plots.plot_losses(read_history(RUN)), HERE / "losses.png")
     judged(draw(generator, make_noise(generator, 2000, seed=1)))

@@ -48,14 +48,14 @@ def ten_of_each():
     generator = load("conditional")
     wanted = np.repeat(np.arange(10), 10)
     grid = plots.tile(draw(generator, make_noise(generator, 100), wanted), 10)
-    light_copy(Image.fromarray(grid), "asked.png", 16)
+    light_copy(Image.fromarray(grid), "conditional.png", 16)
 
 
 def lover_of_threes(pictures):
     """Digits, redrawn by a VAE that has only seen threes, and its surprise."""
     digits, labels = data.load_mnist("train")
     images = data.prepare_all(digits[labels == 3])
-    generator, encoder = anomaly.train_vae(images, runs_folder() / "pictures-odd")
+    generator, encoder = anomaly.train_vae(images, runs_folder() / "pictures-anomaly")
     described = encoder(data.to_float(pictures), training=False)
     again = draw(generator, described[:, : described.shape[1] // 2])
     nats = anomaly.negative_elbo(generator, encoder, pictures)
@@ -66,7 +66,7 @@ def lover_of_threes(pictures):
             axes.set_axis_off()
         places[1, column].set_title(f"{nats[column]:.0f}", y=-0.35, fontsize=10)
     figure.tight_layout(pad=0.3)
-    plots.save_figure(figure, HERE / "odd.png")
+    plots.save_figure(figure, HERE / "anomaly.png")
     return again
 
 

@@ -3,7 +3,7 @@
     taskset -c 0 python tests/benchmarks/anomaly.py [--steps 300]
 
 It takes about 25 minutes of one core. Every pair of a protocol and a digit is kept in
-runs/odd; an interrupted call goes on.
+runs/anomaly; an interrupted call goes on.
 """
 
 import argparse
@@ -29,7 +29,7 @@ def compare(digit, protocol, steps, train, test):
     """The AUROC of all four scores for one digit, on all test digits."""
     (pictures, rows, labels), (tests, test_rows, answers) = train, test
     usual = ~anomaly.is_anomaly(labels, digit, protocol)
-    folder = runs_folder() / "odd" / f"{protocol}-{digit}"
+    folder = runs_folder() / "anomaly" / f"{protocol}-{digit}"
     generator, encoder, discriminator = anomaly.train_detectors(
         pictures[usual], folder, steps
     )
@@ -56,7 +56,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--steps", type=int, default=300)
     options = parser.parse_args()
-    kept = runs_folder() / "odd" / f"{options.steps}.json"
+    kept = runs_folder() / "anomaly" / f"{options.steps}.json"
     known = json.loads(kept.read_text()) if kept.exists() else {}
     train, test = digits64("train"), digits64("test")
     for protocol in anomaly.PROTOCOLS:
