@@ -90,7 +90,7 @@ class Settings:
                 fits, wanted = type(value) is bool, "True or False"
             else:
                 known = PRESETS if name == "preset" else PROJECTS
-                fits, wanted = value in known, f"one of {', '.join(known)}"
+                fits, wanted = value in list(known), f"one of {', '.join(known)}"
             if not fits:
                 raise ValueError(f"{name} is {value!r}; it must be {wanted}")
         if self.channels not in (1, 3):

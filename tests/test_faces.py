@@ -12,7 +12,7 @@ from tensorflow import keras
 from mnistgan.datasets import faces, image_folder
 from mnistgan.projects import attribute_classifier
 from mnistgan.settings import choose_settings
-from mnistgan.training import train
+from mnistgan.training import Options, train
 
 pytest.importorskip("dicebear")
 
@@ -105,7 +105,7 @@ def test_a_robot_learns_from_the_faces(few, tmp_path):
     settings = choose_settings(
         "quick", project="faces", pictures=40, batch_size=20, epochs=1, previews=1
     )
-    run = train(settings, tmp_path / "run", few)
+    run = train(settings, tmp_path / "run", options=Options(data_dir=few))
     assert run.finished
     assert Image.open(tmp_path / "run" / "grid.png").mode == "RGB"
 

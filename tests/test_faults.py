@@ -242,7 +242,7 @@ from pathlib import Path
 from mnistgan.engine import files
 place, real = Path(sys.argv[1]), os.rename
 os.rename = lambda old, new: os._exit(9) if new == place else real(old, new)
-with files.whole_folder(place) as aside:
+with files.atomic_folder(place) as aside:
     (aside / "text").write_text("new")
 """
 

@@ -52,7 +52,7 @@ class Project:
 
 def find_project(name: str) -> Project:
     """Finds a project by its name, one of `PROJECTS`; else ValueError."""
-    if name not in PROJECTS:
+    if name not in list(PROJECTS):  # a list may be asked for anything
         raise ValueError(
             f"project is {name!r}; it must be one of {', '.join(PROJECTS)}"
         )
