@@ -141,7 +141,7 @@ def test_a_healthy_run_hears_nothing():
 
 
 @pytest.mark.parametrize(
-    ("diary_row", "now", "words"),
+    ("history_row", "now", "words"),
     [
         ({"d_real": 0.99, "d_fake": 0.01}, row(), ["won outright", "--noise-std"]),
         (
