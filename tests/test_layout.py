@@ -68,6 +68,13 @@ def test_importing_the_models_brings_nothing_heavy_but_tensorflow():
     assert ran.stdout.strip() == "[]", ran.stderr
 
 
+def test_the_command_line_answers_before_tensorflow_is_there():
+    """Which takes seconds: only a command that needs it brings it."""
+    code = "import sys, mnistgan.__main__; print('tensorflow' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.stdout.strip() == "False", ran.stderr
+
+
 def sources():
     """All code of the course, and of what measures it, by name."""
     for path in sorted(course.ROOT.rglob("*.py")):

@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
-from mnistgan.engine import legacy, model_io
+from mnistgan.engine import legacy_layers, model_io
 from mnistgan.evaluation import build_judge
 from mnistgan.models import build_discriminator, build_generator
 from mnistgan.projects.attribute_classifier import build_attribute_classifier
@@ -182,10 +182,10 @@ def test_a_saved_model_suits_older_keras(model):
 def old_layer(layer):
     """What stood for a layer in version 0.1."""
     if isinstance(layer, keras.layers.GaussianNoise):
-        return legacy.Fog(layer.stddev, name=layer.name)
+        return legacy_layers.Fog(layer.stddev, name=layer.name)
     kinds = {
-        keras.layers.BatchNormalization: legacy.BatchNorm,
-        keras.layers.Conv2DTranspose: legacy.ConvTranspose,
+        keras.layers.BatchNormalization: legacy_layers.BatchNorm,
+        keras.layers.Conv2DTranspose: legacy_layers.ConvTranspose,
     }
     return kinds.get(type(layer), type(layer)).from_config(layer.get_config())
 
@@ -201,7 +201,7 @@ def test_a_robot_of_version_0_1_still_opens(build, tmp_path):
     old.save(tmp_path / "old.keras")
 
     def older(config):
-        text = json.dumps(config).replace(legacy.__name__, "mnistgan.layers")
+        text = json.dumps(config).replace(legacy_layers.__name__, "mnistgan.layers")
         assert "mnistgan>BatchNorm" in text
         return json.loads(text)
 

@@ -11,14 +11,14 @@ from typing import Any
 
 from tensorflow import keras
 
-from mnistgan.engine import files, legacy
+from mnistgan.engine import files, legacy_layers
 
 KINDS = {  # what a model may be made of, by the module that Keras writes down
     "keras.layers": keras.layers,
     "keras.initializers": keras.initializers,
     "keras.regularizers": keras.regularizers,
     "keras.constraints": keras.constraints,
-    "mnistgan.layers": legacy,  # where version 0.1 had layers of its own
+    "mnistgan.layers": legacy_layers,  # where version 0.1 had layers of its own
 }
 # Of Keras' layers, those that only calculate. Others open files, or run code.
 LAYERS = {
@@ -122,8 +122,10 @@ def load_model(path: str | os.PathLike) -> keras.Model:
             model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # a damaged file can fail anywhere inside Keras
         raise ValueError(f"{path} is not a readable .keras model: {error}") from error
-    old = any(type(layer).__module__ == legacy.__name__ for layer in model.layers)
-    return legacy.modern(model) if old else model
+    old = any(
+        type(layer).__module__ == legacy_layers.__name__ for layer in model.layers
+    )
+    return legacy_layers.modern(model) if legacy_layers.__name__ in kinds else model
 
 
 def without_unused(config: Any) -> Any:
