@@ -1,7 +1,7 @@
 """Quicker layers for training: the weights and results of Keras' own, in less time.
 
 Keras' layers are made for every machine. These do the same work in fewer and larger
-operations, which on a processor saves a quarter of a training step (`make bench`).
+operations, which saves a fifth to a quarter of a step on a processor (`make bench`).
 Where several replicas share a batch, they also do what only all of them can do
 together: normalise by the whole batch, and draw the noise of the whole batch.
 """

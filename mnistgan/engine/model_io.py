@@ -122,9 +122,7 @@ def load_model(path: str | os.PathLike) -> keras.Model:
             model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # a damaged file can fail anywhere inside Keras
         raise ValueError(f"{path} is not a readable .keras model: {error}") from error
-    old = any(
-        type(layer).__module__ == legacy_layers.__name__ for layer in model.layers
-    )
+    kinds = {type(layer).__module__ for layer in model.layers}
     return legacy_layers.modern(model) if legacy_layers.__name__ in kinds else model
 
 
