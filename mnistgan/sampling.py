@@ -32,16 +32,16 @@ def finished_project(folder: Path) -> str | None:
         return None  # no run, or one whose notes cannot be read
 
 
-def newest_model() -> Path:
-    """Finds the generator of digits that you trained last, or else the course's own.
+def newest_model(project: str = "digits") -> Path:
+    """Finds the generator of a project that you trained last, or else the course's own.
 
     Returns:
-        The newest `generator.keras` of any finished run of the project `digits` in
-        `runs_folder()`. Without one, that of the course; `README.md` beside it says how
-        it was made.
+        The newest `generator.keras` of any finished run of the project in
+        `runs_folder()`. Without one, that of the course, which draws digits;
+        `README.md` beside it says how it was made.
     """
     robots = runs_folder().glob("*/generator.keras")
-    own = [path for path in robots if finished_project(path.parent) == "digits"]
+    own = [path for path in robots if finished_project(path.parent) == project]
     return max(own, key=lambda path: path.stat().st_mtime, default=PRETRAINED)
 
 
