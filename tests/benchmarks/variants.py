@@ -3,6 +3,7 @@
     python tests/benchmarks/variants.py                 # 20 variants, broken robots
     python tests/benchmarks/variants.py --variants 0 7  # only these two
     python tests/benchmarks/variants.py --only tests    # without the notebooks
+    python tests/benchmarks/variants.py --only everything  # all of `make test`
     python tests/benchmarks/variants.py --core 0 --variants 0 2  # two can run at once
     python tests/benchmarks/variants.py --table         # what earlier calls have found
 
@@ -28,7 +29,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEPT = ROOT / "build" / "variants"
 COUNT = 20
-PARTS = {"tests": ["tests", "-m", "trained"], "notebooks": ["notebooks"]}
+PYTEST = [sys.executable, "-m", "pytest", "-q", "--durations=50"]
+PARTS = {
+    "tests": [*PYTEST, "tests", "-m", "trained"],
+    "notebooks": [*PYTEST, "notebooks"],
+}
+EVERYTHING = "everything"
+COMMANDS = PARTS | {EVERYTHING: ["make", "test"]}
 
 # oneDNN does not use more than it is allowed, nor more than the processor has.
 PROCESSORS = {
@@ -77,11 +84,10 @@ def run(name, changes, part):
         "MNISTGAN_PRESET": "quick",
         "MNISTGAN_RUNS": str(folder / "runs"),
     }
-    command = [sys.executable, "-m", "pytest", "-q", "--durations=50", *PARTS[part]]
     began = time.monotonic()
     with open(folder / f"{part}.txt", "w") as log:
         env = os.environ | changes | own
-        ended = subprocess.run(command, cwd=ROOT, env=env, stdout=log).returncode
+        ended = subprocess.run(COMMANDS[part], cwd=ROOT, env=env, stdout=log).returncode
     minutes = (time.monotonic() - began) / 60
     print(f"{name}, {part}: {minutes:.1f} minutes, exit {ended}", flush=True)
     notes.rename(folder / f"{part}.jsonl")
@@ -139,20 +145,20 @@ def main():
     """Runs the variants, then the broken robots, and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--variants", type=int, nargs="*", default=range(COUNT))
-    parser.add_argument("--only", choices=PARTS, help="the tests, or the notebooks")
+    parser.add_argument("--only", choices=COMMANDS, help="all that `make test` runs?")
     parser.add_argument("--core", type=int, help="use only this one")
     parser.add_argument("--table", action="store_true", help="run nothing")
     options = parser.parse_args()
     if options.core is not None:
         os.sched_setaffinity(0, {options.core})
-    for part in () if options.table else PARTS:
-        if options.only in (None, part):
-            for number in options.variants:
-                words, changes = describe(number)
-                print(f"Variant {number}: {words}", flush=True)
-                run(f"variant-{number:02}", changes, part)
-            if options.core is None:
-                run_broken(part)
+    wanted = [options.only] if options.only else list(PARTS)
+    for part in () if options.table else wanted:
+        for number in options.variants:
+            words, changes = describe(number)
+            print(f"Variant {number}: {words}", flush=True)
+            run(f"variant-{number:02}", changes, part)
+        if options.core is None and part != EVERYTHING:
+            run_broken(part)
     healthy = [read(folder) for folder in sorted(KEPT.glob("variant-*"))]
     print("\n".join(table(healthy, read(KEPT / "broken"))))
 
