@@ -45,7 +45,7 @@ PROCESSORS = {
     "AVX-512": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
     "oneDNN off": {"TF_ENABLE_ONEDNN_OPTS": "0"},
 }
-THREADS = (2, 1, 4)
+THREADS = (1, 2, 4)
 
 
 def describe(number):
