@@ -12,6 +12,7 @@ from mnistgan.engine.machine import has_gpu, likes_bfloat16, load_tensorflow
 from mnistgan.projects import PROJECTS, find_project
 
 PRESETS = {
+    "smoke": {"epochs": 1, "batch_size": 32, "previews": 6},
     "quick": {"epochs": 2, "batch_size": 32, "previews": 6},
     "laptop": {"epochs": 10, "batch_size": 48, "previews": 2},
     "full": {"epochs": 20, "batch_size": 64, "previews": 1, "judged": 2000},
@@ -125,7 +126,8 @@ def pick_preset(preset: str | None = None) -> tuple[str, str]:
     """Picks a preset: the one asked for, `MNISTGAN_PRESET`, or what suits the machine.
 
     Args:
-        preset: `"quick"`, `"laptop"` or `"full"`; None to let the machine decide.
+        preset: `"quick"`, `"laptop"` or `"full"`, or `"smoke"`, which only shows that
+            everything works; None to let the machine decide.
 
     Returns:
         The name of the preset, and the reason in words.

@@ -43,9 +43,9 @@ def test_a_wish_beats_the_machine_and_an_argument_beats_the_wish(monkeypatch):
 
 
 def test_presets_grow():
-    epochs = [choose_settings(name).epochs for name in ("quick", "laptop", "full")]
+    epochs = [choose_settings(name).epochs for name in PRESETS]
     assert epochs == sorted(epochs) and epochs[-1] == 20
-    assert list(PRESETS) == ["quick", "laptop", "full"]
+    assert list(PRESETS) == ["smoke", "quick", "laptop", "full"]
 
 
 def test_settings_cannot_be_changed_by_accident():
@@ -171,5 +171,5 @@ def test_a_file_in_the_way_gets_one_sentence(tmp_path, capsys):
 
 def test_a_project_may_have_its_own_epochs_for_each_preset():
     epochs = [settings.choose_settings(preset, "faces").epochs for preset in PRESETS]
-    assert epochs == sorted(epochs) and len(set(epochs)) == 3
+    assert epochs == sorted(epochs) and len(set(epochs)) == 4
     assert settings.choose_settings("quick", "faces", epochs=5).epochs == 5

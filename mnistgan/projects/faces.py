@@ -19,7 +19,7 @@ PROJECT = Project(
         "hidden": 0,
         "pictures": 10_000,
         "judged": 0,
-        "epochs": {"quick": 12, "laptop": 24, "full": 36},
+        "epochs": {"smoke": 6, "quick": 12, "laptop": 24, "full": 36},
         "noise_std": 0.8,  # colours give the detective three times as much to go by
         "discriminator_learning_rate": 4e-4,
     },

@@ -95,7 +95,8 @@ def fit(rnn: keras.Model, notes: np.ndarray, epochs: int = 8) -> list[float]:
     rate = keras.optimizers.schedules.CosineDecay(3e-3, steps)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     adam = keras.optimizers.Adam(rate, clipnorm=1.0)
-    rnn.compile(adam, loss, jit_compile=False)  # on a CPU, XLA takes three times as long
+    # On a CPU, XLA takes three times as long.
+    rnn.compile(adam, loss, jit_compile=False)
     with tqdm(total=steps, unit="step", mininterval=1) as bar:
         watch = keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda batch, logs: bar.update()

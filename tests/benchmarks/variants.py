@@ -81,7 +81,7 @@ def run(name, changes, part):
     own = {
         "IPYTHONDIR": str(folder / "ipython"),
         "MARGINS_FILE": str(notes),
-        "MNISTGAN_PRESET": "quick",
+        "MNISTGAN_PRESET": "smoke",
         "MNISTGAN_RUNS": str(folder / "runs"),
     }
     began = time.monotonic()

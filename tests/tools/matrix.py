@@ -85,7 +85,7 @@ def run(name):
         ours = ["--no-deps", "--editable", ".", "importlib_resources"]
         tried = [path for path in TRIED if path.startswith("notebooks")]
     home.parent.mkdir(parents=True, exist_ok=True)
-    runs = {"MNISTGAN_RUNS": str(home / "runs"), "MNISTGAN_PRESET": "quick"}
+    runs = {"MNISTGAN_RUNS": str(home / "runs"), "MNISTGAN_PRESET": "smoke"}
     with open(PLACE / f"{name}.log", "w") as log:
         good = (
             call(uv, "venv", "--clear", "--python", python, home, log=log)
