@@ -10,22 +10,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mnistgan.engine import files
-from mnistgan.engine.valid import (
-    array,
-    checked,
-    integer,
-    listed,
-    number,
-    pictures,
-    shares,
-)
-from mnistgan.engine.valid import path as valid_path
+from mnistgan.engine import files, valid
 
 BLUE, ORANGE = "#0072B2", "#D55E00"  # told apart by colour-blind readers (Okabe & Ito)
 
 
-@checked(images=listed(pictures(None, None, None)), columns=integer(1, 100_000))
+@valid.checked(
+    images=valid.listed(valid.pictures(None, None, None)),
+    columns=valid.integer(1, 100_000),
+)
 def tile(images: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:
     """Lays pictures out in a grid, row by row.
 
@@ -48,10 +41,8 @@ def tile(images: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:
         raise ValueError(f"pictures have 1 or 3 channels, not {channels}")
     columns = min(columns, count)
     rows = -(-count // columns)
-    grid = np.zeros(
-        (rows * (height + gap) - gap, columns * (width + gap) - gap, channels),
-        np.uint8,
-    )
+    size = rows * (height + gap) - gap, columns * (width + gap) - gap
+    grid = np.zeros((*size, channels), np.uint8)
     for place, image in enumerate(images):
         top = place // columns * (height + gap)
         left = place % columns * (width + gap)
@@ -71,7 +62,7 @@ def show(images: np.ndarray, columns: int = 8, title: str = "") -> None:
     plt.show()
 
 
-@checked(path=valid_path)
+@valid.checked(path=valid.path)
 def save_grid(images: np.ndarray, path: str | os.PathLike, columns: int = 8) -> None:
     """Saves pictures as a grid, in any format that Pillow knows by the file's ending.
 
@@ -102,7 +93,7 @@ def read_frames(paths: Sequence[Path]) -> list[Image.Image]:
 
 def film(frames: Any) -> str:
     """A rule: at least one frame, each of Pillow's or from `tile`, of one size."""
-    picture = array(None, kinds="u"), array(None, 3, kinds="u")
+    picture = valid.array(None, kinds="u"), valid.array(None, 3, kinds="u")
     try:
         sizes = {getattr(frame, "size", 0) for frame in frames}
         fits = all(
@@ -114,7 +105,7 @@ def film(frames: Any) -> str:
     return "" if fits and len(sizes) == 1 else "at least one frame, all of one size"
 
 
-@checked(frames=film, path=valid_path, seconds=number(0.1, 10_000))
+@valid.checked(frames=film, path=valid.path, seconds=valid.number(0.1, 10_000))
 def save_film(
     frames: Sequence[np.ndarray | Image.Image],
     path: str | os.PathLike,
@@ -138,13 +129,21 @@ def save_film(
     rest = [pace] * (len(shots) - 1) + [1500]
     with files.atomic_write(path) as aside:
         shots[0].save(
-            aside,
-            format="GIF",
-            save_all=True,
-            append_images=shots[1:],
-            duration=rest,
-            loop=0,
+            aside, "GIF", save_all=True, append_images=shots[1:], duration=rest, loop=0
         )
+
+
+def two_plots(xlabel: str) -> tuple[Figure, Any, Any]:
+    """Makes a figure with two plots side by side."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.5), layout="constrained")
+    left.set_xlabel(xlabel)
+    right.set_xlabel(xlabel)
+    return figure, left, right
+
+
+def as_columns(rows: Sequence[dict[str, float]], *names: str) -> dict[str, list[float]]:
+    """Turns rows into columns, as Matplotlib's `data` wants them."""
+    return {name: [row[name] for row in rows] for name in names}
 
 
 def plot_losses(history: Sequence[dict[str, float]]) -> Figure:
@@ -157,25 +156,16 @@ def plot_losses(history: Sequence[dict[str, float]]) -> Figure:
     Returns:
         The figure, which a notebook shows and `save_figure` saves.
     """
-    figure, (losses, beliefs) = plt.subplots(
-        1, 2, figsize=(10, 3.5), layout="constrained"
-    )
-    steps = [row["step"] for row in history]
-    for axes, names in (
-        (losses, {"d_loss": "detective", "g_loss": "artist"}),
-        (beliefs, {"d_real": "for real digits", "d_fake": "for drawn digits"}),
-    ):
-        for (name, label), colour, line in zip(
-            names.items(), (BLUE, ORANGE), ("-", "--"), strict=True
-        ):
-            axes.plot(
-                steps, [row[name] for row in history], line, color=colour, label=label
-            )
-        axes.set_xlabel("training step")
-        axes.legend()
+    figure, losses, beliefs = two_plots("training step")
+    data = as_columns(history, "step", "d_loss", "g_loss", "d_real", "d_fake")
+    losses.plot("step", "d_loss", "-", color=BLUE, data=data)
+    losses.plot("step", "g_loss", "--", color=ORANGE, data=data)
+    losses.legend(["detective", "artist"])
     losses.set_title("Loss: lower is better for its owner")
-    beliefs.set_title('The detective\'s probability of "real"')
-    beliefs.set_ylim(0, 1)
+    beliefs.plot("step", "d_real", "-", color=BLUE, data=data)
+    beliefs.plot("step", "d_fake", "--", color=ORANGE, data=data)
+    beliefs.legend(["for real digits", "for drawn digits"])
+    beliefs.set(title='The detective\'s probability of "real"', ylim=(0, 1))
     return figure
 
 
@@ -186,7 +176,7 @@ def save_figure(figure: Figure, path: str | os.PathLike) -> None:
     plt.close(figure)
 
 
-@checked(counts=shares)
+@valid.checked(counts=valid.shares)
 def plot_wheel(counts: Sequence[int]) -> Figure:
     """Draws how often each of the ten digits was drawn, as a wheel.
 
@@ -204,9 +194,7 @@ def plot_wheel(counts: Sequence[int]) -> Figure:
     circle = np.linspace(0, 2 * np.pi, 200)
     axes.plot(circle, np.full(200, 0.1), "--", color=ORANGE)
     axes.set_xticks(angles, [f"{digit}\n{s:.0%}" for digit, s in enumerate(parts)])
-    axes.set_yticks([])
-    axes.set_theta_zero_location("N")
-    axes.set_theta_direction(-1)
+    axes.set(yticks=[], theta_zero_location="N", theta_direction=-1)
     axes.grid(False)
     return figure
 
@@ -220,23 +208,12 @@ def plot_scores(rows: Sequence[dict[str, float]]) -> Figure:
     Returns:
         The figure: shares to the left, the digit Fréchet distance to the right.
     """
-    figure, (shares, distance) = plt.subplots(
-        1, 2, figsize=(10, 3.5), layout="constrained"
-    )
-    minutes = [row["minutes"] for row in rows]
-    for name, colour, line in (
-        ("confident", BLUE, "o-"),
-        ("coverage", ORANGE, "s--"),
-    ):
-        shares.plot(
-            minutes, [row[name] for row in rows], line, color=colour, label=name
-        )
-    shares.set_ylim(0, 1)
-    shares.set_title("Confidence and coverage")
+    figure, shares, distance = two_plots("minutes of training")
+    data = as_columns(rows, "minutes", "confident", "coverage", "frechet")
+    shares.plot("minutes", "confident", "o-", color=BLUE, data=data)
+    shares.plot("minutes", "coverage", "s--", color=ORANGE, data=data)
+    shares.set(title="Confidence and coverage", ylim=(0, 1))
     shares.legend()
-    distance.plot(minutes, [row["frechet"] for row in rows], "o-", color=BLUE)
-    distance.set_yscale("log")
-    distance.set_title("Digit Fréchet distance: lower is better")
-    for axes in (shares, distance):
-        axes.set_xlabel("minutes of training")
+    distance.plot("minutes", "frechet", "o-", color=BLUE, data=data)
+    distance.set(title="Digit Fréchet distance: lower is better", yscale="log")
     return figure
