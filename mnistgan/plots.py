@@ -1,5 +1,6 @@
 """Grids, strips, films and curves: everything that is looked at."""
 
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,6 +49,16 @@ def tile(images: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:
         left = place % columns * (width + gap)
         grid[top : top + height, left : left + width] = image
     return grid if channels == 3 else grid[..., 0]
+
+
+def to_png(picture: np.ndarray, pixels: int | None = None) -> bytes:
+    """Packs a picture `(height, width[, 1 or 3])`, uint8, as PNG, of `pixels`²."""
+    image = Image.fromarray(picture.squeeze())
+    if pixels:
+        image = image.resize((pixels, pixels), Image.Resampling.BICUBIC)
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=1)
+    return file.getvalue()
 
 
 def show(images: np.ndarray, columns: int = 8, title: str = "") -> None:

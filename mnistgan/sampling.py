@@ -1,7 +1,7 @@
 """Drawing with a trained generator: load it, give it noise, get pictures."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -151,11 +151,7 @@ def make_noise(generator: keras.Model, count: int, seed: int = 0) -> tf.Tensor:
 
 
 @checked(noise=finite(array(least=0)))
-def draw(
-    generator: keras.Model,
-    noise: tf.Tensor,
-    labels: Labels = None,
-) -> np.ndarray:
+def draw(generator: keras.Model, noise: tf.Tensor, labels: Labels = None) -> np.ndarray:
     """Draws one picture for each row of noise.
 
     Args:
@@ -180,6 +176,30 @@ def draw(
         asked = with_labels(noise[part], None if encoded is None else encoded[part])
         parts.append(to_uint8(generator(asked, training=False)).numpy())
     return np.concatenate(parts)
+
+
+def compile_draw(generator: keras.Model) -> Callable:
+    """Makes a quicker `draw`, for a few pictures, again and again.
+
+    Args:
+        generator: The generator.
+
+    Returns:
+        A function from noise `(count, noise_dim)`, float32, and labels, see
+        `one_hot_labels`, to pictures `(count, 64, 64, channels)`, uint8, all drawn in
+        one batch. The first call takes longer: it compiles.
+    """
+    shapes = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape), generator.input)
+
+    @tf.function(input_signature=[shapes])  # whatever the count, it compiles once
+    def paint(asked):
+        return to_uint8(generator(asked, training=False))
+
+    def draw_quickly(noise, labels=None):
+        encoded = one_hot_labels(generator, len(noise), labels)
+        return paint(with_labels(noise, encoded)).numpy()
+
+    return draw_quickly
 
 
 @checked(start=finite(array()), end=finite(array()), steps=integer(2, 1_000_000))

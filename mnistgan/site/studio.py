@@ -9,24 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
-from mnistgan import latent, plots
-from mnistgan.data import to_uint8
-from mnistgan.sampling import (
-    PRETRAINED,
-    classes,
-    finished_project,
-    interpolate,
-    load_generator,
-    make_noise,
-    noise_dim,
-    one_hot_labels,
-    with_labels,
-)
+from mnistgan import latent, plots, sampling
 from mnistgan.settings import runs_folder
-from mnistgan.widgets.explore import to_png
 
 COURSE = "the robot of the course"
 AT_ONCE = 64  # pictures that one visitor can ask for
@@ -40,8 +26,8 @@ def models() -> dict[str, Path]:
     """
     files = list(runs_folder().glob("*/generator.keras"))
     files.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    own = {path.parent.name: path for path in files if finished_project(path.parent)}
-    return {**own, COURSE: PRETRAINED}
+    own = [path for path in files if sampling.finished_project(path.parent)]
+    return {path.parent.name: path for path in own} | {COURSE: sampling.PRETRAINED}
 
 
 def last_changed(model: Path) -> float:
@@ -66,19 +52,12 @@ class Studio:
         Args:
             path: One of the files of `models()`.
         """
-        self._generator = load_generator(path)
-        self.noise_dim = noise_dim(self._generator)
-        self.classes = classes(self._generator)
+        self._generator = sampling.load_generator(path)
+        self.noise_dim = sampling.noise_dim(self._generator)
+        self.classes = sampling.classes(self._generator)
         saved = latent.saved_directions(path, self.noise_dim)
         self.directions = saved or latent.find_directions(self._generator)
-        sizes = [size for size in (self.noise_dim, self.classes) if size]
-        shapes = [tf.TensorSpec((None, size), tf.float32) for size in sizes]
-
-        @tf.function(input_signature=shapes)
-        def paint(noise, labels=None):
-            return to_uint8(self._generator(with_labels(noise, labels), training=False))
-
-        self._paint = paint
+        self._draw = sampling.compile_draw(self._generator)
         # One thread draws for all visitors: TensorFlow prepares itself anew in each
         # thread, which costs ten times as much as drawing a digit.
         self._painter = ThreadPoolExecutor(max_workers=1)
@@ -86,7 +65,7 @@ class Studio:
 
     def noise(self, seed: int, count: int) -> np.ndarray:
         """Makes `(count, noise_dim)` noise; see `mnistgan.sampling.make_noise`."""
-        return make_noise(self._generator, count, seed).numpy()
+        return sampling.make_noise(self._generator, count, seed).numpy()
 
     def draw(self, noise: np.ndarray, label: int | None = None) -> np.ndarray:
         """Draws `(count, 64, 64, channels)`, uint8, all in one batch.
@@ -100,41 +79,36 @@ class Studio:
         """
         if not 1 <= len(noise) <= AT_ONCE:
             raise ValueError(f"{len(noise)} pictures; choose 1 to {AT_ONCE}")
-        labels = one_hot_labels(self._generator, len(noise), label)
-        inputs = [noise] if labels is None else [noise, labels]
-        return self._painter.submit(lambda: self._paint(*inputs).numpy()).result()
+        return self._painter.submit(self._draw, noise, label).result()
 
     def turned(self, seed: int, turns: list[float]) -> np.ndarray:
         """The noise of a seed after each knob was turned: `(1, noise_dim)`, float32."""
-        return (
-            self.noise(seed, 1) + np.array([turns], "float32") @ self.directions.vectors
-        )
+        moves = np.array(turns, "float32") @ self.directions.vectors
+        return self.noise(seed, 1) + moves
 
-    def picture(
-        self, noise: np.ndarray, label: int | None = None, pixels: int = 320
-    ) -> bytes:
+    def picture(self, noise: np.ndarray, label: int | None = None) -> bytes:
         """Draws one picture as a PNG file, from noise `(1, noise_dim)`."""
-        return to_png(self.draw(noise, label)[0], pixels)
+        return plots.to_png(self.draw(noise, label)[0], 320)
 
     def grid(self, seed: int, count: int, label: int | None = None) -> bytes:
         """Draws many pictures, as they come, as a PNG file."""
-        return to_png(plots.tile(self.draw(self.noise(seed, count), label)))
+        return plots.to_png(plots.tile(self.draw(self.noise(seed, count), label)))
 
     def morph(
-        self, start: int, end: int, label: int | None = None, steps: int = 12
+        self, start: int, end: int, label: int | None = None
     ) -> tuple[bytes, bytes]:
         """Morphs the picture of one seed into that of another, and back.
 
         Returns:
             A strip as a PNG file, and an endless film as a GIF file.
         """
-        one, two = (tf.constant(self.noise(seed, 1)[0]) for seed in (start, end))
+        one, two = self.noise(start, 1)[0], self.noise(end, 1)[0]
         first = 0 if self.classes and label is None else label
-        frames = self.draw(interpolate(one, two, steps).numpy(), first)
+        frames = self.draw(sampling.interpolate(one, two, 12).numpy(), first)
         film = io.BytesIO()
         images = [Image.fromarray(f.squeeze()).resize((256, 256)) for f in frames]
         images += images[-2:0:-1]
         images[0].save(
             film, "GIF", save_all=True, append_images=images[1:], duration=120, loop=0
         )
-        return to_png(plots.tile(frames, columns=steps // 2)), film.getvalue()
+        return plots.to_png(plots.tile(frames, columns=6)), film.getvalue()

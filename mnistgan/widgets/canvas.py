@@ -1,12 +1,12 @@
 """A board to draw a digit on, for a robot that tries to copy it."""
 
+import ipywidgets as widgets
 import numpy as np
 from PIL import Image
 from tensorflow import keras
 
-from mnistgan import latent
-from mnistgan.sampling import draw
-from mnistgan.widgets.explore import STIFF, to_png
+from mnistgan import latent, plots, sampling
+from mnistgan.widgets.explore import STIFF, make_button
 
 
 class DrawingCanvas:
@@ -30,8 +30,6 @@ class DrawingCanvas:
             generator: A trained generator that shall copy the drawing; None for a
                 board alone.
         """
-        import ipywidgets as widgets
-
         self._generator = generator
         self.noise: np.ndarray | None = None
         small = {"width": "18px", "height": "18px", "margin": "0px", "padding": "0px"}
@@ -39,11 +37,9 @@ class DrawingCanvas:
         for square in self.squares:
             square.observe(self._ink, "value")
         self.upload = widgets.FileUpload(accept="image/*", description="or a picture")
-        self.clear = widgets.Button(description="clear", icon="trash")
-        self.clear.on_click(lambda _: self._clear())
-        self.copy = widgets.Button(description="copy me", icon="magic")
-        self.copy.on_click(lambda _: self._copy())
-        self.copied = widgets.Image(format="png", width=192, height=192, layout=STIFF)
+        self.clear = make_button("clear", "trash", self._clear)
+        self.copy = make_button("copy me", "magic", self._copy)
+        self.copied = widgets.Image(width=192, height=192, layout=STIFF)
         self.copied.layout.display = "none"
         self.copied.add_class("mnistgan-copied")
         self._output = widgets.Output()
@@ -93,6 +89,6 @@ class DrawingCanvas:
                 print(error)
                 return
         self.noise = found.numpy()
-        drawn = draw(self._generator, found[np.newaxis])[0]
-        self.copied.value = to_png(drawn, 192)
+        drawn = sampling.draw(self._generator, found[np.newaxis])[0]
+        self.copied.value = plots.to_png(drawn, 192)
         self.copied.layout.display = ""

@@ -4,25 +4,16 @@ Only what `ipywidgets` itself brings is used, so that it works in JupyterLab, in
 and in Colab.
 """
 
-import io
+import random
 from collections.abc import Callable, Sequence
 
+import ipywidgets as widgets
 import numpy as np
-import tensorflow as tf
 from PIL import Image, ImageDraw
 from tensorflow import keras
 
-from mnistgan import latent, plots
-from mnistgan.data import to_uint8
+from mnistgan import latent, plots, sampling
 from mnistgan.engine.valid import checked, integer
-from mnistgan.sampling import (
-    classes,
-    draw,
-    make_noise,
-    noise_dim,
-    one_hot_labels,
-    with_labels,
-)
 
 STIFF = {"flex": "0 0 auto", "align_self": "flex-start"}  # keeps a picture's shape
 REACH = 3.0  # sliders go from -3 to 3: 99.7% of a normal distribution
@@ -40,28 +31,26 @@ def make_painter(generator: keras.Model, pixels: int = 256) -> Callable:
         A function from noise `(noise_dim,)`, float32, to the bytes of a PNG file. Its
         second argument is the class asked for, if the generator can be asked.
     """
-
-    @tf.function
-    def paint(noise, labels):
-        return to_uint8(generator(with_labels(noise, labels), training=False))
+    paint = sampling.compile_draw(generator)
 
     def paint_png(noise, label=None):
-        labels = one_hot_labels(generator, 1, label)
-        return to_png(paint(noise[np.newaxis], labels)[0].numpy(), pixels)
+        return plots.to_png(paint(noise[np.newaxis], label)[0], pixels)
 
-    nothing = np.zeros(noise_dim(generator), "float32")
-    paint_png(nothing)  # compiles now, not at the first drag
     return paint_png
 
 
-def to_png(picture: np.ndarray, pixels: int | None = None) -> bytes:
-    """Packs a picture `(height, width[, 1 or 3])`, uint8, as PNG, of `pixels`²."""
-    image = Image.fromarray(picture.squeeze())
-    if pixels:
-        image = image.resize((pixels, pixels), Image.Resampling.BICUBIC)
-    file = io.BytesIO()
-    image.save(file, "PNG", compress_level=1)
-    return file.getvalue()
+def make_button(words: str, icon: str, action: Callable[[], None]) -> widgets.Button:
+    """Makes a button that does something when it is clicked."""
+    button = widgets.Button(description=words, icon=icon)
+    button.on_click(lambda _: action())
+    return button
+
+
+def make_slider(name: str, follow: Callable[[dict], None]) -> widgets.FloatSlider:
+    """Makes a slider from -`REACH` to `REACH`, with a function that follows it."""
+    slider = widgets.FloatSlider(min=-REACH, max=REACH, step=0.05, description=name)
+    slider.observe(follow, "value")
+    return slider
 
 
 class Explorer:
@@ -94,39 +83,33 @@ class Explorer:
             seed: Of the first noise.
             numbers: Which raw numbers get a slider at first.
         """
-        import ipywidgets as widgets
-
-        self._widgets, self._generator = widgets, generator
-        self._paint = make_painter(generator)
+        self._generator, self._paint = generator, make_painter(generator)
         self._history: list[np.ndarray] = []
         self._last_touched: object = None
         self._quiet = False
-        self.noise = make_noise(generator, 1, seed)[0].numpy()
-        self.picture = widgets.Image(format="png", width=256, height=256, layout=STIFF)
+        self.noise = sampling.make_noise(generator, 1, seed)[0].numpy()
+        dim = len(self.noise)
+        self.picture = widgets.Image(width=256, height=256, layout=STIFF)
         self.picture.add_class("mnistgan-picture")
         self.seed = widgets.BoundedIntText(seed, 0, 999_999, description="seed")
-        self.surprise, self.zero, self.undo = (
-            widgets.Button(description=words, icon=icon)
-            for words, icon in (
-                ("surprise me", "random"),
-                ("all to zero", "circle-o"),
-                ("undo", "undo"),
-            )
-        )
-        self.surprise.on_click(lambda _: self._surprise())
-        self.zero.on_click(lambda _: self.go_to(np.zeros_like(self.noise)))
-        self.undo.on_click(lambda _: self._undo())
         self.seed.observe(self._use_seed, "value")
-        dim = len(self.noise)
+        self.surprise = make_button("surprise me", "random", self._surprise)
+        self.zero = make_button(
+            "all to zero", "circle-o", lambda: self.go_to(np.zeros(dim))
+        )
+        self.undo = make_button("undo", "undo", self._undo)
         self.picker = widgets.SelectMultiple(
             options=range(dim), value=tuple(numbers), rows=6, description="numbers"
         )
         self.picker.observe(lambda change: self._pick(change["new"]), "value")
-        self.label = self._chooser(classes(generator))
         self._panel = widgets.VBox()
         buttons = widgets.HBox([self.surprise, self.zero, self.undo])
         controls = [self._panel, self.seed, buttons]
-        if self.label:
+        self.label = None
+        if known := sampling.classes(generator):
+            self.label = widgets.ToggleButtons(options=range(known), description="draw")
+            self.label.style.button_width = "36px"
+            self.label.observe(self._show, "value")
             controls.insert(0, self.label)
         if directions is None:
             self._pick(numbers)
@@ -143,25 +126,9 @@ class Explorer:
         self._place_sliders()
         self._show()
 
-    def _chooser(self, known: int):
-        """Makes the buttons that choose a class, if there is a choice."""
-        if not known:
-            return None
-        chooser = self._widgets.ToggleButtons(options=range(known), description="draw")
-        chooser.style.button_width = "36px"
-        chooser.observe(lambda _: self._show(), "value")
-        return chooser
-
     def _set_sliders(self, names: Sequence[str], vectors: np.ndarray) -> None:
         self._directions = vectors
-        self.sliders = [
-            self._widgets.FloatSlider(
-                0.0, min=-REACH, max=REACH, step=0.05, description=name
-            )
-            for name in names
-        ]
-        for slider in self.sliders:
-            slider.observe(self._slide, "value")
+        self.sliders = [make_slider(name, self._slide) for name in names]
         self._panel.children = self.sliders
         self._place_sliders()
 
@@ -176,16 +143,13 @@ class Explorer:
         for slider, value in zip(self.sliders, values, strict=True):
             slider.value = float(np.clip(value, -REACH, REACH))
         self._quiet = False
-        self._rest = self.noise - self._values() @ self._directions
-
-    def _values(self) -> np.ndarray:
-        return np.array([slider.value for slider in self.sliders], "float32")
 
     def _slide(self, change: dict) -> None:
         if self._quiet:
             return
         self._remember(change["owner"])
-        self.noise = self._rest + self._values() @ self._directions
+        direction = self._directions[self.sliders.index(change["owner"])]
+        self.noise = self.noise + (change["new"] - change["old"]) * direction
         self._show()
 
     def _remember(self, touched: object) -> None:
@@ -201,15 +165,13 @@ class Explorer:
             self._show()
 
     def _surprise(self) -> None:
-        new = int(np.random.default_rng().integers(1_000_000))
-        if new == self.seed.value:
-            new = (new + 1) % 1_000_000
-        self.seed.value = new
+        further = random.randrange(1, 1_000_000)  # never the seed that is there now
+        self.seed.value = (self.seed.value + further) % 1_000_000
 
     def _use_seed(self, change: dict) -> None:
-        self.go_to(make_noise(self._generator, 1, change["new"])[0].numpy())
+        self.go_to(sampling.make_noise(self._generator, 1, change["new"])[0].numpy())
 
-    def _show(self) -> None:
+    def _show(self, _: object = None) -> None:
         label = self.label.value if self.label else None
         self.picture.value = self._paint(self.noise, label)
 
@@ -236,28 +198,19 @@ class MapExplorer:
         Raises:
             ValueError: There are not two directions.
         """
-        import ipywidgets as widgets
-
         if len(vectors) != 2:
             raise ValueError(f"a map needs 2 directions, not {len(vectors)}")
         self._directions, self._paint = vectors, make_painter(generator)
         self._map = draw_map(generator, vectors, size)
         self._span = 2 * REACH * size / (size - 1)  # from edge to edge, not centres
-        self.map, self.picture = (
-            widgets.Image(format="png", width=n, height=n, layout=STIFF)
-            for n in (288, 192)
-        )
-        self.x, self.y = (
-            widgets.FloatSlider(0.0, min=-REACH, max=REACH, step=0.05, description=name)
-            for name in "xy"
-        )
-        for slider in (self.x, self.y):
-            slider.observe(lambda _: self._show(), "value")
+        self.map = widgets.Image(width=288, height=288, layout=STIFF)
+        self.picture = widgets.Image(width=192, height=192, layout=STIFF)
+        self.x, self.y = make_slider("x", self._show), make_slider("y", self._show)
         side = widgets.VBox([self.picture, self.x, self.y])
         self.box = widgets.HBox([self.map, side])
         self._show()
 
-    def _show(self) -> None:
+    def _show(self, _: object = None) -> None:
         x, y = self.x.value, self.y.value
         self.picture.value = self._paint(np.array([x, y], "float32") @ self._directions)
         side = len(self._map)
@@ -265,12 +218,12 @@ class MapExplorer:
         image = Image.fromarray(self._map).convert("RGB")
         ring = [across - 9, down - 9, across + 9, down + 9]
         ImageDraw.Draw(image).ellipse(ring, outline="#F0E442", width=3)
-        self.map.value = to_png(np.array(image))
+        self.map.value = plots.to_png(np.array(image))
 
 
 def draw_map(generator: keras.Model, vectors: np.ndarray, size: int = 9) -> np.ndarray:
     """Draws a plane of noise as a grid, see `plots.tile`; y points up."""
     steps = np.linspace(-REACH, REACH, size, dtype="float32")
     points = np.array([(x, y) for y in steps[::-1] for x in steps], "float32")
-    pictures = draw(generator, points @ vectors)[:, ::2, ::2]
+    pictures = sampling.draw(generator, points @ vectors)[:, ::2, ::2]
     return plots.tile(pictures, size, gap=0)
