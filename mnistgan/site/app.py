@@ -15,6 +15,7 @@ import keras  # noqa: E402
 from mnistgan.site.studio import AT_ONCE, Studio, last_changed, models  # noqa: E402
 
 SEEDS = 1_000_000
+put = st.session_state.update  # what a button does: it moves boxes and slide bars
 
 
 @st.cache_resource(max_entries=4, show_spinner="The robot is waking up …")
@@ -42,29 +43,13 @@ def choose_studio() -> Studio:
         st.stop()
 
 
-def roll(key: str) -> None:
-    """Puts a new random seed into a number box."""
-    st.session_state[key] = random.randrange(SEEDS)
-
-
 def seed_box(label: str, key: str, start: int) -> int:
     """A box for a seed, and a button that rolls the dice."""
     st.session_state.setdefault(key, start)
     box, button = st.columns([2, 1], vertical_alignment="bottom")
-    button.button(
-        "Surprise me",
-        f"roll_{key}",
-        icon=":material/casino:",
-        on_click=roll,
-        args=[key],
-    )
+    dice, other = ":material/casino:", {key: random.randrange(SEEDS)}
+    button.button("Surprise me", f"roll_{key}", icon=dice, on_click=put, args=[other])
     return int(box.number_input(label, 0, SEEDS - 1, key=key))
-
-
-def level_knobs(names: list[str]) -> None:
-    """Turns all knobs back to the middle."""
-    for name in names:
-        st.session_state[name] = 0.0
 
 
 def choose_label(studio: Studio) -> int | None:
@@ -86,7 +71,8 @@ def turn_knobs(studio: Studio, label: int | None) -> None:
             st.slider(name.replace("_", " "), -3.0, 3.0, 0.0, 0.1, key=key)
             for name, key in zip(studio.directions.names, keys, strict=True)
         ]
-        st.button("All knobs to the middle", on_click=level_knobs, args=[keys])
+        middle = dict.fromkeys(keys, 0.0)
+        st.button("All knobs to the middle", on_click=put, args=[middle])
     png = studio.picture(studio.turned(seed, turns), label)
     with picture:
         st.image(png, caption=f"Drawn from seed {seed}", width=320)
