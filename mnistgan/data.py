@@ -6,16 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from mnistgan.datasets import mnist
-from mnistgan.engine.valid import (
-    array,
-    checked,
-    finite,
-    integer,
-    listed,
-    optional,
-    text,
-)
-from mnistgan.engine.valid import path as valid_path
+from mnistgan.engine import valid
 
 
 def prepare_image(image: tf.Tensor) -> tf.Tensor:
@@ -57,7 +48,7 @@ def to_float(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
-@checked(split=text, data_dir=optional(valid_path))
+@valid.checked(split=valid.text, data_dir=valid.optional(valid.path))
 def load_mnist(
     split: str = "train", data_dir: str | os.PathLike | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +72,7 @@ def load_mnist(
     return digits["image"], digits["label"]
 
 
-@checked(images=finite(array(None, None, 1, least=0)))
+@valid.checked(images=valid.finite(valid.array(None, None, 1, least=0)))
 def prepare_all(images: np.ndarray) -> np.ndarray:
     """Enlarges every picture once, and keeps them small in memory.
 
@@ -99,8 +90,8 @@ def prepare_all(images: np.ndarray) -> np.ndarray:
     return large
 
 
-@checked(labels=listed(array(kinds="iu", ranks=(1,), least=0)))
-@checked(classes=integer(1, 1_000_000))
+@valid.checked(labels=valid.listed(valid.array(kinds="iu", ranks=(1,), least=0)))
+@valid.checked(classes=valid.integer(1, 1_000_000))
 def one_hot(labels: np.ndarray, classes: int = 10) -> np.ndarray:
     """Writes labels as rows of zeros with a single 1.
 
@@ -119,7 +110,8 @@ def one_hot(labels: np.ndarray, classes: int = 10) -> np.ndarray:
     return np.eye(classes, dtype="float32")[labels]
 
 
-@checked(images=finite(array()), batch_size=integer(1), seed=integer())
+@valid.checked(images=valid.finite(valid.array()))
+@valid.checked(batch_size=valid.integer(1), seed=valid.integer())
 def make_dataset(
     images: np.ndarray,
     batch_size: int,

@@ -12,24 +12,15 @@ from PIL import Image, ImageOps
 from tensorflow import keras
 from tqdm.auto import trange
 
+from mnistgan import sampling
 from mnistgan.data import to_float
 from mnistgan.datasets.image_folder import open_flat
-from mnistgan.engine import files
-from mnistgan.engine.valid import array, checked, integer, pictures
-from mnistgan.engine.valid import path as valid_path
-from mnistgan.sampling import (
-    PRETRAINED,
-    classes,
-    draw,
-    make_noise,
-    noise_dim,
-    one_hot_labels,
-    with_labels,
-)
+from mnistgan.engine import files, valid
+from mnistgan.sampling import draw, make_noise, noise_dim, one_hot_labels, with_labels
 from mnistgan.settings import runs_folder
 
 
-@checked(images=pictures(None, None, 1))
+@valid.checked(images=valid.pictures(None, None, 1))
 def measure(images: np.ndarray) -> dict[str, np.ndarray]:
     """Measures pictures with simple statistics of their bright pixels.
 
@@ -97,7 +88,7 @@ class Directions:
             aside.write_text(json.dumps(rows, indent=1) + "\n")
 
 
-@checked(path=valid_path)
+@valid.checked(path=valid.path)
 def load_directions(path: str | os.PathLike, noise_dim: int) -> Directions:
     """Reads what `Directions.save` wrote.
 
@@ -125,7 +116,7 @@ def directions_file(model: str | os.PathLike) -> Path:
     `mnistgan.settings.runs_folder`.
     """
     name = Path(model).with_suffix(".knobs.json")
-    return runs_folder() / name.name if Path(model) == PRETRAINED else name
+    return runs_folder() / name.name if Path(model) == sampling.PRETRAINED else name
 
 
 def saved_directions(model: str | os.PathLike, noise_dim: int) -> Directions | None:
@@ -251,9 +242,8 @@ def prepare_drawing(source: str | os.PathLike | bytes | np.ndarray) -> np.ndarra
     return np.array(canvas)[..., None]
 
 
-@checked(
-    picture=array(None, None, kinds="u"), steps=integer(1, 100_000), seed=integer()
-)
+@valid.checked(picture=valid.array(None, None, kinds="u"))
+@valid.checked(steps=valid.integer(1, 100_000), seed=valid.integer())
 def find_noise(
     generator: keras.Model, picture: np.ndarray, steps: int = 150, seed: int = 0
 ) -> tuple[tf.Tensor, float]:
@@ -276,7 +266,7 @@ def find_noise(
     Raises:
         ValueError: The picture does not fit, no steps, or the generator has classes.
     """
-    if classes(generator):
+    if sampling.classes(generator):
         raise ValueError("a generator that takes wishes cannot search for a picture")
     wanted = generator.output_shape[1:]
     if picture.shape != wanted:

@@ -9,11 +9,9 @@ import tensorflow as tf
 from tensorflow import keras
 
 from mnistgan.data import one_hot, to_uint8
-from mnistgan.engine import files, legacy
+from mnistgan.engine import files, legacy, valid
 from mnistgan.engine.model_io import load_model
 from mnistgan.engine.runs import read_history
-from mnistgan.engine.valid import array, checked, finite, integer
-from mnistgan.engine.valid import path as valid_path
 from mnistgan.settings import Settings, runs_folder
 
 DRAWN_AT_ONCE = 500
@@ -55,7 +53,7 @@ def trained_generator() -> keras.Model:
     return load_generator(path)
 
 
-@checked(path=valid_path)
+@valid.checked(path=valid.path)
 def load_generator(path: str | os.PathLike) -> keras.Model:
     """Loads a generator from a `.keras` file.
 
@@ -130,7 +128,7 @@ def with_labels(noise: tf.Tensor, labels: tf.Tensor | None):
     return noise if labels is None else [noise, labels]
 
 
-@checked(count=integer(1, 10_000_000), seed=integer())
+@valid.checked(count=valid.integer(1, 10_000_000), seed=valid.integer())
 def make_noise(generator: keras.Model, count: int, seed: int = 0) -> tf.Tensor:
     """Makes noise for a generator: the same seed always gives the same noise.
 
@@ -150,7 +148,7 @@ def make_noise(generator: keras.Model, count: int, seed: int = 0) -> tf.Tensor:
     return tf.constant(np.random.default_rng(seed).standard_normal(shape, "float32"))
 
 
-@checked(noise=finite(array(least=0)))
+@valid.checked(noise=valid.finite(valid.array(least=0)))
 def draw(generator: keras.Model, noise: tf.Tensor, labels: Labels = None) -> np.ndarray:
     """Draws one picture for each row of noise.
 
@@ -202,7 +200,8 @@ def compile_draw(generator: keras.Model) -> Callable:
     return draw_quickly
 
 
-@checked(start=finite(array()), end=finite(array()), steps=integer(2, 1_000_000))
+@valid.checked(start=valid.finite(valid.array()), end=valid.finite(valid.array()))
+@valid.checked(steps=valid.integer(2, 1_000_000))
 def interpolate(
     start: tf.Tensor, end: tf.Tensor, steps: int, straight: bool = False
 ) -> tf.Tensor:

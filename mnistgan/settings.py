@@ -188,18 +188,13 @@ def choose_settings(
     Raises:
         ValueError: A preset, a name or a value that does not exist or cannot work.
     """
-    known = {field.name for field in dataclasses.fields(Settings)}
+    known = sorted(field.name for field in dataclasses.fields(Settings))
     for name in changes:
         if name not in known:
-            raise ValueError(
-                f"there is no setting {name!r}; choose from {sorted(known)}"
-            )
-    values: dict[str, Any] = {
-        "mixed_precision": likes_bfloat16(),
-        "jit_compile": has_gpu(),
-    }
+            raise ValueError(f"there is no setting {name!r}; choose from {known}")
     name, _ = pick_preset(preset)
-    values |= PRESETS[name] | {"preset": name, "project": project}
+    values: dict[str, Any] = {"preset": name, "project": project, **PRESETS[name]}
+    values |= {"mixed_precision": likes_bfloat16(), "jit_compile": has_gpu()}
     own = find_project(project).defaults
     values["epochs"] *= 60_000 // own.get("pictures", 60_000)  # as many steps as digits
     for key, value in own.items():
@@ -213,6 +208,5 @@ def runs_folder() -> Path:
     Installed without the course's folder (in Colab), it is `runs` in the current one.
     """
     course = Path(__file__).resolve().parent.parent
-    if wish := os.environ.get("MNISTGAN_RUNS"):
-        return Path(wish)
-    return (course if (course / "pyproject.toml").exists() else Path()) / "runs"
+    home = course if (course / "pyproject.toml").exists() else Path()
+    return Path(os.environ.get("MNISTGAN_RUNS") or home / "runs")
