@@ -29,9 +29,7 @@ from mnistgan.settings import runs_folder
 
 SURE = 0.95  # a digit counts as recognised when the judge is at least this confident
 PART = 1000  # pictures handled at once: bounds the memory
-COMPARED = (
-    2000  # pictures compared with all 60,000 training digits: seconds, not minutes
-)
+COMPARED = 2000  # with all 60,000 training digits, each: seconds, not minutes
 LABELS = {
     "count": ("pictures", ",d"),
     "confident": (f"recognised (> {SURE:.0%} sure)", ".1%"),
@@ -180,12 +178,10 @@ def read(network: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarr
     Returns:
         Features `(count, 64)` and the probability of each digit `(count, 10)`, float32.
     """
-    seen = []
-    for start in range(0, len(images), PART):
-        features, logits = network(shrink(images[start : start + PART]), training=False)
-        seen.append((features.numpy(), tf.nn.softmax(logits).numpy()))
-    features, probabilities = (np.concatenate(part) for part in zip(*seen, strict=True))
-    return features, probabilities
+    parts = (images[start : start + PART] for start in range(0, len(images), PART))
+    seen = [network(shrink(part), training=False) for part in parts]
+    features, logits = (tf.concat(part, 0) for part in zip(*seen, strict=True))
+    return features.numpy(), tf.nn.softmax(logits).numpy()
 
 
 def check_count(judge: Judge, count: int) -> None:
@@ -255,22 +251,20 @@ def class_agreement(
     return np.bincount(10 * labels + seen, minlength=100).reshape(10, 10)
 
 
-def recipe_of(settings: JudgeSettings) -> dict[str, Any]:
-    """What a kept judge must have been made by: the settings and the code."""
+def recipe_of(settings: JudgeSettings, model: Path) -> dict[str, Any]:
+    """What is noted of a judge: its settings, the code that made it, its checksum."""
     parts = (shrink, build_judge, train_network)
     code = "".join(inspect.getsource(part) for part in parts)
     made_by = hashlib.sha256(code.encode()).hexdigest()
-    return {"settings": dataclasses.asdict(settings), "code": made_by}
+    made = {"settings": dataclasses.asdict(settings), "code": made_by}
+    return {**made, "sha256": files.checksum(model)}
 
 
-def cached_network(folder: Path, settings: JudgeSettings) -> keras.Model | None:
-    """Loads the judge kept in `folder`, unless it is missing, damaged or another."""
-    model, note = folder / "judge.keras", folder / "judge.json"
+def load_kept(model: Path, note: Path, settings: JudgeSettings) -> keras.Model | None:
+    """Loads a judge that was kept; None if it is missing, damaged or another."""
     try:
         found = json.loads(note.read_text())
-        if found != {**recipe_of(settings), "sha256": files.checksum(model)}:
-            return None
-        return load_model(model)
+        return load_model(model) if found == recipe_of(settings, model) else None
     except (OSError, ValueError):
         return None
 
@@ -296,18 +290,15 @@ def load_judge(
     """
     folder = Path(folder) if folder else runs_folder() / "judge"
     settings = settings or JudgeSettings()
-    network = cached_network(folder, settings)
+    model, note = folder / "judge.keras", folder / "judge.json"
+    network = load_kept(model, note, settings)
     if network is None:
         print("Training the judge, once:")
         images, labels = data.load_mnist("train", data_dir)
         network = train_network(settings, shrink(data.prepare_all(images)), labels)
-        save_model(network, folder / "judge.keras")
-        note = {
-            **recipe_of(settings),
-            "sha256": files.checksum(folder / "judge.keras"),
-        }
-        with files.atomic_write(folder / "judge.json") as aside:
-            aside.write_text(json.dumps(note, indent=2) + "\n")
+        save_model(network, model)
+        with files.atomic_write(note) as aside:
+            aside.write_text(json.dumps(recipe_of(settings, model), indent=2) + "\n")
     outputs = [network.get_layer("features").output, network.output]
     network = keras.Model(network.input, outputs, name="judge")
     images, labels = data.load_mnist("test", data_dir)
@@ -387,13 +378,11 @@ def compare(
     noise = np.random.default_rng(seed).integers(0, 256, drawn.shape, np.uint8)
     real_rows = load_real_rows("train", data_dir)
     limit = copy_limit(real_rows, load_real_rows(f"test[:{COMPARED}]", data_dir))
-    sets = {"drawn": drawn, "real": real, "noise": noise}
-    return {
-        name: dataclasses.replace(
-            score(judge, images), copied=copied_share(images, real_rows, limit)
-        )
-        for name, images in sets.items()
-    }
+    rows = {}
+    for name, images in {"drawn": drawn, "real": real, "noise": noise}.items():
+        copied = copied_share(images, real_rows, limit)
+        rows[name] = dataclasses.replace(score(judge, images), copied=copied)
+    return rows
 
 
 def format_scores(rows: dict[str, Score]) -> str:
@@ -413,11 +402,7 @@ def to_json(model: Path, seed: int, judge: Judge, rows: dict[str, Score]) -> str
         An object with `format` (1), `model` (the file's name), `seed`, `accuracy` (of
         the judge), and `rows`: for each row the fields of `Score`.
     """
+    report = {"format": 1, "model": model.name, "seed": seed}
     scores = {name: dataclasses.asdict(row) for name, row in rows.items()}
-    report = {
-        "format": 1,
-        "model": model.name,
-        "seed": seed,
-        "accuracy": judge.accuracy,
-    }
-    return json.dumps({**report, "rows": scores}, indent=2) + "\n"
+    report |= {"accuracy": judge.accuracy, "rows": scores}
+    return json.dumps(report, indent=2) + "\n"
