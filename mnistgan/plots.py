@@ -104,16 +104,16 @@ def read_frames(paths: Sequence[Path]) -> list[Image.Image]:
 
 def film(frames: Any) -> str:
     """A rule: at least one frame, each of Pillow's or from `tile`, of one size."""
-    picture = valid.array(None, kinds="u"), valid.array(None, 3, kinds="u")
+    grey, colour = valid.array(None, kinds="u"), valid.array(None, 3, kinds="u")
+
+    def is_frame(frame):
+        return isinstance(frame, Image.Image) or not (grey(frame) and colour(frame))
+
     try:
-        sizes = {getattr(frame, "size", 0) for frame in frames}
-        fits = all(
-            isinstance(frame, Image.Image) or not all(rule(frame) for rule in picture)
-            for frame in frames
-        )
-    except TypeError:
-        sizes, fits = set(), False
-    return "" if fits and len(sizes) == 1 else "at least one frame, all of one size"
+        fits = all(map(is_frame, frames)) and len({frame.size for frame in frames}) == 1
+    except TypeError:  # it cannot be looped over
+        fits = False
+    return "" if fits else "at least one frame, all of one size"
 
 
 @valid.checked(frames=film, path=valid.path, seconds=valid.number(0.1, 10_000))
