@@ -38,10 +38,9 @@ def build_parser() -> argparse.ArgumentParser:
         flag, unset = "--" + field.name.replace("_", "-"), argparse.SUPPRESS
         choices.add_argument(flag, default=unset, help=explain(field), **kind)
     choices.add_argument("--fog", dest="noise_std", type=float, **legacy.HIDDEN)
-    robot, data = (argparse.ArgumentParser(add_help=False) for _ in range(2))
+    robot = argparse.ArgumentParser(add_help=False)
     own = "a .keras file; default: the newest in runs/, or else the course's own"
     robot.add_argument("--model", type=Path, help=own)
-    data.add_argument("--data-dir", type=Path, metavar="DIR", help="for data sets")
 
     about = "Teach a robot to draw: handwritten digits, faces, music."
     parser = argparse.ArgumentParser(prog="python -m mnistgan", description=about)
@@ -56,10 +55,11 @@ def build_parser() -> argparse.ArgumentParser:
         return command
 
     about = "teach the two robots, or go on with an earlier run"
-    command = add(train, about, choices, data)
+    command = add(train, about, choices)
     legacy.add_options(command)
     option = command.add_argument
     option("--out", type=Path, metavar="DIR", help="default: runs/PROJECT")
+    option("--data-dir", type=Path, metavar="DIR", help="for data sets")
     kept = "what copies the history besides: tensorboard,wandb"
     option("--loggers", default="csv", metavar="NAMES", help=kept)
     diverged = "when the losses explode, or the robots collapse: default warn"
@@ -79,9 +79,10 @@ def build_parser() -> argparse.ArgumentParser:
     option("--out", type=Path, required=True, metavar="FILE", help=place)
 
     about = "say in numbers how good a generator's digits are"
-    option = add(judge, about, robot, data).add_argument
+    option = add(judge, about, robot).add_argument
     option("--count", type=int, default=10_000, help="default: 10000")
     option("--seed", type=int, default=0, help="default: 0")
+    option("--data-dir", type=Path, metavar="DIR", help="for data sets")
     option("--json", type=Path, metavar="FILE", help="write the table here")
 
     about = "write a generator for programs without Keras"
