@@ -7,6 +7,7 @@ import pytest
 from tensorflow import keras
 
 from mnistgan.datasets import chorales
+from mnistgan.engine import machine
 from mnistgan.projects import melody, music
 
 CHORD = (72, 67, 64, 48)  # C major, from the soprano down
@@ -143,7 +144,7 @@ def test_what_is_missing_is_named_with_its_remedy(monkeypatch):
 
     monkeypatch.setattr(importlib, "import_module", refuse)
     with pytest.raises(ImportError, match=r"pip install -e '\.\[music\]'"):
-        chorales.extra("music21")
+        machine.import_extra("music21", "music")
 
 
 def test_midi_has_every_note():

@@ -5,7 +5,6 @@ C in that sixteenth, -60 where it holds it, 0 where it is silent. A number is a 
 the piano, as in MIDI; the voices go from soprano to bass.
 """
 
-import importlib
 import os
 from itertools import product
 from pathlib import Path
@@ -15,6 +14,7 @@ import tensorflow_datasets as tfds
 from tqdm.auto import tqdm
 
 from mnistgan.datasets import mnist
+from mnistgan.engine.machine import import_extra
 from mnistgan.engine.valid import checked, optional, pictures, text
 from mnistgan.engine.valid import path as valid_path
 
@@ -30,17 +30,6 @@ RANGES = np.array([(57, 81), (52, 76), (48, 69), (36, 64)])
 SHARES = np.array([(0, *np.cumsum(next_one)) for next_one in product((0, 1), repeat=3)])
 
 
-def extra(package: str):
-    """Imports music21 or pretty_midi; says how to install what is missing."""
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise ImportError(
-            f"the music needs {package} (music21 needs Python 3.11 or newer): "
-            ".venv/bin/pip install -e '.[music]'"
-        ) from error
-
-
 def read_score(score) -> tuple[np.ndarray, list[int]] | None:
     """Writes down a chorale of four voices in 4/4.
 
@@ -51,7 +40,8 @@ def read_score(score) -> tuple[np.ndarray, list[int]] | None:
         Its notes `(steps, 4)`, int16, and the steps at which bars begin. The last chord
         is held to the end of its bar. None for another metre or number of voices.
     """
-    metres = {m.ratioString for m in score[extra("music21").meter.TimeSignature]}
+    signatures = score[import_extra("music21", "music").meter.TimeSignature]
+    metres = {signature.ratioString for signature in signatures}
     if len(score.parts) != 4 or metres != {"4/4"}:
         return None
     bars = [round(4 * m.offset) for m in score.parts[0].getElementsByClass("Measure")]
@@ -89,7 +79,8 @@ def store_notes(folder: Path) -> None:
 
     Every eighth tune is kept for the test split, with all of its chorales.
     """
-    scores, chorales = extra("music21").corpus.chorales.Iterator(), {}
+    chorales, music21 = {}, import_extra("music21", "music")
+    scores = music21.corpus.chorales.Iterator()
     for score in tqdm(scores, "Chorales", scores.highestNumber, mininterval=1):
         if read := read_score(score):  # some are numbered twice
             chorales[read[0].tobytes()] = (score.metadata.title, *read)

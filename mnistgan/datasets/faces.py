@@ -20,6 +20,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from mnistgan.datasets import mnist
+from mnistgan.engine.machine import import_extra
 from mnistgan.engine.valid import checked, integer, optional, text
 from mnistgan.engine.valid import path as valid_path
 from mnistgan.engine.valid import pictures as valid_pictures
@@ -61,18 +62,10 @@ def load_style() -> Any:
     Raises:
         ImportError: DiceBear is not installed; the message says how to install it.
     """
-    try:
-        import dicebear
-        import resvg_py  # noqa: F401, which turns the drawing into pixels
-
-        text = (files("dicebear_styles") / "adventurer.json").read_text("utf-8")
-    except ImportError as error:
-        raise ImportError(
-            f"cartoon faces need DiceBear ({error}); get it with "
-            "`.venv/bin/pip install -e '.[faces]'`, or, in Colab, with "
-            "`%pip install dicebear-core dicebear-styles resvg-py`"
-        ) from error
-    return dicebear.Style(json.loads(text))
+    import_extra("resvg_py", "faces")  # which turns the drawing into pixels
+    styles = files(import_extra("dicebear_styles", "faces"))
+    parts = json.loads((styles / "adventurer.json").read_text("utf-8"))
+    return import_extra("dicebear", "faces").Style(parts)
 
 
 def render_face(seed: str) -> tuple[np.ndarray, dict[str, str]]:

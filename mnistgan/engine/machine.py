@@ -1,10 +1,28 @@
-"""What this machine has: versions, cores, and perhaps a GPU."""
+"""What this machine has: optional packages, and perhaps a GPU."""
 
+import importlib
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+
+EXTRAS = {  # what each of them needs in Colab, where pip must leave the rest alone
+    "anomaly": "scikit-learn",
+    "faces": "dicebear-core dicebear-styles resvg-py",
+    "music": "music21 pretty_midi (music21 needs Python 3.11 or newer)",
+}
+
+
+def import_extra(module: str, extra: str) -> ModuleType:
+    """Imports a module of an extra; ImportError says how to install what is missing."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            f"this needs more ({error}): `.venv/bin/pip install -e '.[{extra}]'`, or, "
+            f"in Colab, %pip install {EXTRAS[extra]}"
+        ) from error
 
 
 @contextmanager

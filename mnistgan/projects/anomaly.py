@@ -6,7 +6,6 @@ rivals (scikit-learn's, from the extra `anomaly`).
 
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +14,7 @@ from tensorflow import keras
 from mnistgan import metrics
 from mnistgan.data import prepare_all, to_float
 from mnistgan.datasets import mnist
+from mnistgan.engine.machine import import_extra
 from mnistgan.engine.model_io import load_model
 from mnistgan.engine.valid import array, checked, finite, integer, listed
 from mnistgan.projects.vae import kl_to_noise, log_likelihood, to_probabilities
@@ -26,16 +26,6 @@ NEIGHBOURS = 5
 PARTS = 64  # principal components: as many numbers as the judge has features
 BATCH = 64
 AT_ONCE = 500
-
-
-def sklearn(part: str) -> Any:
-    """Brings a part of scikit-learn, or raises ImportError with the remedy."""
-    try:
-        return __import__(f"sklearn.{part}", fromlist=[part])
-    except ImportError as error:
-        raise ImportError(
-            "scikit-learn is missing; install it: pip install scikit-learn"
-        ) from error
 
 
 def is_anomaly(labels: np.ndarray, digit: int, protocol: str) -> np.ndarray:
@@ -113,7 +103,8 @@ def knn_distance(discriminator: keras.Model, normal, pictures) -> np.ndarray:
         return extractor(images, training=False)
 
     extractor = feature_extractor(discriminator)
-    known = sklearn("neighbors").NearestNeighbors(n_neighbors=NEIGHBOURS)
+    neighbors = import_extra("sklearn.neighbors", "anomaly")
+    known = neighbors.NearestNeighbors(n_neighbors=NEIGHBOURS)
     known.fit(in_parts(look, normal))
     return known.kneighbors(in_parts(look, pictures))[0].mean(axis=1)
 
@@ -140,7 +131,8 @@ def pca_error(
             f"{len(normal)} ordinary pictures have no {parts} components; use more "
             "pictures, or fewer components"
         )
-    known = sklearn("decomposition").PCA(parts, random_state=0).fit(normal)
+    decomposition = import_extra("sklearn.decomposition", "anomaly")
+    known = decomposition.PCA(parts, random_state=0).fit(normal)
     again = known.inverse_transform(known.transform(pictures))
     return np.linalg.norm(pictures - again, axis=1)
 
@@ -163,7 +155,8 @@ def auroc(scores: np.ndarray, anomalous: np.ndarray) -> float:
             f"{len(scores)} scores and {len(anomalous)} answers: it takes one for "
             "each, and both kinds of answers"
         )
-    return float(sklearn("metrics").roc_auc_score(anomalous, scores))
+    formulas = import_extra("sklearn.metrics", "anomaly")
+    return float(formulas.roc_auc_score(anomalous, scores))
 
 
 def make_anomalies(

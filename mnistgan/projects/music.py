@@ -7,14 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from mnistgan.datasets.chorales import (
-    BAR,
-    RANGES,
-    STEPS,
-    WHITE_KEYS,
-    extra,
-    load_rolls,
-)
+from mnistgan.datasets.chorales import BAR, RANGES, STEPS, WHITE_KEYS, load_rolls
+from mnistgan.engine.machine import import_extra
 from mnistgan.engine.valid import array, checked
 from mnistgan.projects import Dataset, Project
 from mnistgan.projects.digits import build_networks
@@ -47,7 +41,7 @@ def to_midi(notes: np.ndarray, seconds: float = 0.16):
     Returns:
         A `pretty_midi.PrettyMIDI`, one instrument for each voice: `.write("tune.mid")`.
     """
-    midi_file = extra("pretty_midi")
+    midi_file = import_extra("pretty_midi", "music")
     score = midi_file.PrettyMIDI(initial_tempo=15 / seconds)
     for voice in notes.T:
         player = midi_file.Instrument(program=19)  # a church organ
