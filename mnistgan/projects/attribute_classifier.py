@@ -73,11 +73,9 @@ def ask(classifier: keras.Model, pictures: np.ndarray) -> dict[str, np.ndarray]:
         `"features"`, `(count, 256)`, and for each question the probabilities of its
         answers, `(count, answers)`, float32.
     """
-    starts = range(0, len(pictures), 1000)
-    parts = [classifier(pictures[i : i + 1000], training=False) for i in starts]
-    seen = {name: tf.concat([part[name] for part in parts], 0) for name in parts[0]}
-    sure = {name: tf.nn.softmax(seen[name]) for name in ANSWERS}
-    return {name: x.numpy() for name, x in {**seen, **sure}.items()}
+    seen = classifier.predict(pictures, batch_size=1000, verbose=0)
+    sure = {name: tf.nn.softmax(seen[name]).numpy() for name in ANSWERS}
+    return {**seen, **sure}
 
 
 def score_faces(classifier, pictures: np.ndarray, real: np.ndarray) -> dict[str, float]:
