@@ -14,9 +14,8 @@ import tensorflow_datasets as tfds
 from tqdm.auto import tqdm
 
 from mnistgan.datasets import mnist
+from mnistgan.engine import valid
 from mnistgan.engine.machine import import_extra
-from mnistgan.engine.valid import checked, optional, pictures, text
-from mnistgan.engine.valid import path as valid_path
 
 VERSION = "1.0.0"
 BAR, STEPS = 16, 64  # sixteenths in a bar of 4/4, and in a piece
@@ -100,7 +99,7 @@ def store_notes(folder: Path) -> None:
     mnist.store(folder, "chorale_rolls", VERSION, features, splits, homepage=homepage)
 
 
-@checked(split=text, data_dir=optional(valid_path))
+@valid.checked(split=valid.text, data_dir=valid.optional(valid.path))
 def load_notes(
     split: str = "train",
     data_dir: str | os.PathLike | None = None,
@@ -128,7 +127,6 @@ def load_notes(
     return notes + np.sign(notes) * up
 
 
-@checked(split=text, data_dir=optional(valid_path))
 def load_rolls(
     split: str = "train", data_dir: str | os.PathLike | None = None
 ) -> np.ndarray:
@@ -155,7 +153,7 @@ def draw_rolls(notes: np.ndarray) -> np.ndarray:
     return rolls
 
 
-@checked(rolls=pictures(64, STEPS, 1, least=0))
+@valid.checked(rolls=valid.pictures(64, STEPS, 1, least=0))
 def read_rolls(rolls: np.ndarray) -> np.ndarray:
     """Reads notes from pictures, sharp or smudged: the opposite of `draw_rolls`.
 

@@ -20,10 +20,8 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from mnistgan.datasets import mnist
+from mnistgan.engine import valid
 from mnistgan.engine.machine import import_extra
-from mnistgan.engine.valid import checked, integer, optional, text
-from mnistgan.engine.valid import path as valid_path
-from mnistgan.engine.valid import pictures as valid_pictures
 
 NAME, VERSION = "cartoon_faces", "1.1.0"
 SIZES = {"train": 10_000, "test": 2_000}
@@ -149,7 +147,7 @@ def prepare_faces(data_dir: str | os.PathLike | None = None) -> Path:
     return mnist.prepare(NAME, VERSION, data_dir, store_faces)
 
 
-@checked(split=text, data_dir=optional(valid_path))
+@valid.checked(split=valid.text, data_dir=valid.optional(valid.path))
 def load_faces(
     split: str = "train", data_dir: str | os.PathLike | None = None
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -174,10 +172,10 @@ def load_faces(
     return faces.pop("image"), faces
 
 
-@checked(
-    pictures=valid_pictures(64, 64, 3, least=65),
-    count=integer(1, 1_000_000),
-    seed=integer(),
+@valid.checked(
+    pictures=valid.pictures(64, 64, 3, least=65),
+    count=valid.integer(1, 1_000_000),
+    seed=valid.integer(),
 )
 def blend_faces(pictures: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     """Draws without a robot, to compare with: the mean face, changed at random.

@@ -9,8 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm.auto import tqdm
 
-from mnistgan.engine.valid import checked, integer
-from mnistgan.engine.valid import path as valid_path
+from mnistgan.engine import valid
 
 MOST_PIXELS = 25_000_000
 
@@ -46,7 +45,7 @@ def open_flat(file: BinaryIO) -> Image.Image:
     return Image.alpha_composite(paper, picture).convert("RGB")
 
 
-@checked(path=valid_path)
+@valid.checked(path=valid.path)
 def read_picture(path: str | os.PathLike) -> np.ndarray:
     """Reads a picture, and keeps the largest square in its middle, made small.
 
@@ -64,7 +63,7 @@ def read_picture(path: str | os.PathLike) -> np.ndarray:
         return np.array(ImageOps.fit(open_flat(file), (64, 64)))
 
 
-@checked(folder=valid_path, least=integer(1))
+@valid.checked(folder=valid.path, least=valid.integer(1))
 def load_folder(folder: str | os.PathLike, least: int = 100) -> np.ndarray:
     """Loads all pictures of a folder of your own, and those of the folders in it.
 

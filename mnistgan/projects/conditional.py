@@ -6,8 +6,7 @@ from tensorflow import keras
 from tensorflow.keras import layers
 
 from mnistgan import data, evaluation, sampling
-from mnistgan.engine.valid import checked, integer
-from mnistgan.engine.valid import text as text_rule
+from mnistgan.engine import valid
 from mnistgan.models import build_features, build_generator
 from mnistgan.projects import Dataset, Project
 from mnistgan.sampling import draw, make_noise
@@ -89,7 +88,7 @@ def make_conditional_step(
     return make_train_step(labelled, discriminator, *optimizers)
 
 
-@checked(text=text_rule, seed=integer())
+@valid.checked(text=valid.text, seed=valid.integer())
 def write(
     generator: keras.Model, text: str, seed: int = 0, one_hand: bool = True
 ) -> np.ndarray:
