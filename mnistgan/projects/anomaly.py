@@ -53,9 +53,8 @@ def is_anomaly(labels: np.ndarray, digit: int, protocol: str) -> np.ndarray:
 
 def in_parts(score, pictures: np.ndarray) -> np.ndarray:
     """Applies a function to a few hundred pictures at a time: bounds the memory."""
-    starts = range(0, len(pictures), AT_ONCE)
-    parts = (score(to_float(pictures[n : n + AT_ONCE])) for n in starts)
-    return np.concatenate([np.asarray(part) for part in parts])
+    parts = np.split(pictures, range(AT_ONCE, len(pictures), AT_ONCE))
+    return np.concatenate([score(to_float(part)) for part in parts])
 
 
 def negative_elbo(generator: keras.Model, encoder: keras.Model, pictures) -> np.ndarray:

@@ -8,7 +8,7 @@ The GRU is that of Cho et al. 2014.
 import numpy as np
 import tensorflow as tf
 from tensorflow import keras
-from tensorflow.keras import layers
+from tensorflow.keras import layers, losses
 from tqdm.auto import tqdm
 
 from mnistgan.datasets.chorales import BAR, HIGHEST, STEPS
@@ -93,7 +93,7 @@ def fit(rnn: keras.Model, notes: np.ndarray, epochs: int = 8) -> list[float]:
     """
     steps = epochs * -(-len(notes) // BATCH)
     rate = keras.optimizers.schedules.CosineDecay(3e-3, steps)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    loss = losses.SparseCategoricalCrossentropy(from_logits=True)
     adam = keras.optimizers.Adam(rate, clipnorm=1.0)
     # On a CPU, XLA takes three times as long.
     rnn.compile(adam, loss, jit_compile=False)
@@ -113,9 +113,7 @@ def nll(rnn: keras.Model, notes: np.ndarray) -> float:
         The negative log-likelihood of all choices, in nats per note that is struck.
     """
     logits = rnn.predict(inputs(notes), batch_size=64, verbose=0)
-    costs = keras.losses.sparse_categorical_crossentropy(
-        to_choices(notes), logits, True
-    )
+    costs = losses.sparse_categorical_crossentropy(to_choices(notes), logits, True)
     return float(np.sum(costs) / np.sum(notes > 0))
 
 

@@ -185,8 +185,6 @@ def elbo(
     Raises:
         ValueError: There are no digits, or no samples.
     """
-    if not len(digits) or samples < 1:
-        raise ValueError(f"{len(digits)} digits, {samples} samples: at least 1 of each")
     chance = np.random.default_rng(seed)
     white = (chance.random(digits.shape) < digits / 255).astype("float32")
 
@@ -201,8 +199,7 @@ def elbo(
         return log_likelihood(pictures, drawn) + prior - posterior
 
     bounds = []
-    for start in range(0, len(white), 500):
-        part = white[start : start + 500]
+    for part in np.split(white, range(500, len(white), 500)):
         shape = (len(part), generator.inputs[0].shape[1])
         noises = [chance.standard_normal(shape, "float32") for _ in range(samples)]
         weights = tf.stack([log_weights(part, noise) for noise in noises])
