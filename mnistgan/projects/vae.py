@@ -220,10 +220,6 @@ def build_vae_networks(settings):
 PROJECT = Project(
     load_digits,
     build_vae_networks,
-    {
-        "hidden": 0,
-        "generator_learning_rate": 3e-3,
-        "discriminator_learning_rate": 3e-3,
-    },
+    {"hidden": 0, "generator_learning_rate": 3e-3, "discriminator_learning_rate": 3e-3},
     make_vae_step,
 )
