@@ -5,6 +5,7 @@ rivals (scikit-learn's, from the extra `anomaly`).
 """
 
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -98,10 +99,7 @@ def knn_distance(discriminator: keras.Model, normal, pictures) -> np.ndarray:
         `NEIGHBOURS` nearest ordinary pictures.
     """
 
-    def look(images):
-        return extractor(images, training=False)
-
-    extractor = feature_extractor(discriminator)
+    look = partial(feature_extractor(discriminator), training=False)
     neighbors = import_extra("sklearn.neighbors", "anomaly")
     known = neighbors.NearestNeighbors(n_neighbors=NEIGHBOURS)
     known.fit(in_parts(look, normal))
