@@ -17,7 +17,7 @@ from mnistgan.datasets import mnist
 from mnistgan.engine import valid
 from mnistgan.engine.machine import import_extra
 
-VERSION = "1.0.0"
+NAME, VERSION = "chorale_rolls", "1.0.0"
 BAR, STEPS = 16, 64  # sixteenths in a bar of 4/4, and in a piece
 HIGHEST = 89  # the key of a roll's top row; its bottom row is 26
 NOTE, AGAIN, DARK = 255, 128, 64  # grey levels; below DARK there is no note
@@ -96,7 +96,7 @@ def store_notes(folder: Path) -> None:
         "title": tfds.features.Text(),
     }
     homepage = "https://www.music21.org"
-    mnist.store(folder, "chorale_rolls", VERSION, features, splits, homepage=homepage)
+    mnist.store(folder, NAME, VERSION, features, splits, homepage=homepage)
 
 
 @valid.checked(split=valid.text, data_dir=valid.optional(valid.path))
@@ -120,8 +120,8 @@ def load_notes(
     Raises:
         ImportError: The chorales have to be read first, and music21 is not installed.
     """
-    root = mnist.prepare("chorale_rolls", VERSION, data_dir, store_notes)
-    pieces = mnist.load_set(f"chorale_rolls:{VERSION}", split, root)
+    root = mnist.prepare(NAME, VERSION, mnist.data_folder(data_dir), store_notes)
+    pieces = mnist.load_set(f"{NAME}:{VERSION}", split, root)
     notes = pieces["notes"]
     up = pieces["up"][:, None, None] * white_keys
     return notes + np.sign(notes) * up

@@ -6,11 +6,11 @@ them; `mnistgan.datasets.image_folder` reads pictures of your own.
 """
 
 import io
-import itertools
 import json
 import os
 from functools import cache
 from importlib.resources import files
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ CREDIT = (
     "(https://creativecommons.org/licenses/by/4.0/). Put together with DiceBear "
     "(https://www.dicebear.com): fewer parts, a larger head, few pixels."
 )
+CITATION = "Lisa Wischofsky: Adventurer. Figma Community. CC BY 4.0."
 # What faces are made of, and what the witness is asked. Of 45 hairstyles, 26 pairs of
 # eyes, 30 mouths and so on, some that can be told apart in 64×64 pixels; all colours.
 PARTS = {
@@ -101,19 +102,15 @@ def render_all() -> dict[str, list[tuple[int, dict]]]:
         For each split of `SIZES` its faces, numbered, with a PNG file as `image`.
     """
     faces: dict[tuple, dict] = {}
-    total = sum(SIZES.values())
+    seeds, total = count(), sum(SIZES.values())
     with tqdm(total=total, desc="Drawing faces", unit="face", mininterval=1) as bar:
-        for seed in itertools.count():
-            picture, named = render_face(str(seed))
+        while len(faces) < total:
+            picture, named = render_face(str(next(seeds)))
             face = {"image": io.BytesIO(mnist.png(picture)), **named}
             faces.setdefault(tuple(named.values()), face)
             bar.update(len(faces) - bar.n)
-            if len(faces) == total:
-                break
     rest = iter(enumerate(faces.values()))
-    return {
-        split: list(itertools.islice(rest, count)) for split, count in SIZES.items()
-    }
+    return {split: list(islice(rest, size)) for split, size in SIZES.items()}
 
 
 def store_faces(folder: Path) -> None:
@@ -121,11 +118,7 @@ def store_faces(folder: Path) -> None:
     load_style()  # complains before anything is drawn
     labels = {q: tfds.features.ClassLabel(names=names) for q, names in ANSWERS.items()}
     features = {"image": tfds.features.Image(shape=(64, 64, 3)), **labels}
-    about = {
-        "description": CREDIT,
-        "homepage": SOURCE,
-        "citation": "Lisa Wischofsky: Adventurer. Figma Community. CC BY 4.0.",
-    }
+    about = {"description": CREDIT, "homepage": SOURCE, "citation": CITATION}
     mnist.store(folder, NAME, VERSION, features, render_all(), **about)
 
 
@@ -144,7 +137,7 @@ def prepare_faces(data_dir: str | os.PathLike | None = None) -> Path:
         ImportError: See `load_style`.
         OSError: The folder cannot be written to.
     """
-    return mnist.prepare(NAME, VERSION, data_dir, store_faces)
+    return mnist.prepare(NAME, VERSION, mnist.data_folder(data_dir), store_faces)
 
 
 @valid.checked(split=valid.text, data_dir=valid.optional(valid.path))

