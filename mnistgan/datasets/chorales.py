@@ -39,8 +39,7 @@ def read_score(score) -> tuple[np.ndarray, list[int]] | None:
         Its notes `(steps, 4)`, int16, and the steps at which bars begin. The last chord
         is held to the end of its bar. None for another metre or number of voices.
     """
-    signatures = score[import_extra("music21", "music").meter.TimeSignature]
-    metres = {signature.ratioString for signature in signatures}
+    metres = {metre.ratioString for metre in score["TimeSignature"]}
     if len(score.parts) != 4 or metres != {"4/4"}:
         return None
     bars = [round(4 * m.offset) for m in score.parts[0].getElementsByClass("Measure")]
@@ -78,8 +77,7 @@ def store_notes(folder: Path) -> None:
 
     Every eighth tune is kept for the test split, with all of its chorales.
     """
-    chorales, music21 = {}, import_extra("music21", "music")
-    scores = music21.corpus.chorales.Iterator()
+    scores, chorales = import_extra("music21.corpus.chorales", "music").Iterator(), {}
     for score in tqdm(scores, "Chorales", scores.highestNumber, mininterval=1):
         if read := read_score(score):  # some are numbered twice
             chorales[read[0].tobytes()] = (score.metadata.title, *read)
@@ -122,9 +120,8 @@ def load_notes(
     """
     root = mnist.prepare(NAME, VERSION, mnist.data_folder(data_dir), store_notes)
     pieces = mnist.load_set(f"{NAME}:{VERSION}", split, root)
-    notes = pieces["notes"]
-    up = pieces["up"][:, None, None] * white_keys
-    return notes + np.sign(notes) * up
+    notes, up = pieces["notes"], pieces["up"][:, None, None]
+    return notes + np.sign(notes) * up * white_keys
 
 
 def load_rolls(

@@ -106,7 +106,7 @@ def render_all() -> dict[str, list[tuple[int, dict]]]:
     with tqdm(total=total, desc="Drawing faces", unit="face", mininterval=1) as bar:
         while len(faces) < total:
             picture, named = render_face(str(next(seeds)))
-            face = {"image": io.BytesIO(mnist.png(picture)), **named}
+            face = {"image": mnist.png(picture), **named}
             faces.setdefault(tuple(named.values()), face)
             bar.update(len(faces) - bar.n)
     rest = iter(enumerate(faces.values()))
