@@ -24,7 +24,6 @@ from mnistgan.training import train
 
 PROTOCOLS = ("only", "without")
 NEIGHBOURS = 5
-PARTS = 64  # principal components: as many numbers as the judge has features
 BATCH = 64
 AT_ONCE = 500
 
@@ -109,16 +108,14 @@ def knn_distance(discriminator: keras.Model, normal, pictures) -> np.ndarray:
 @checked(
     normal=finite(array(None)), pictures=finite(array(None)), parts=integer(1, 784)
 )
-def pca_error(
-    normal: np.ndarray, pictures: np.ndarray, parts: int = PARTS
-) -> np.ndarray:
+def pca_error(normal: np.ndarray, pictures: np.ndarray, parts: int = 64) -> np.ndarray:
     """A simple rival: what some principal components of ordinary pictures miss.
 
     Args:
         normal: Rows of pixels, `(count, 784)`, from `mnistgan.evaluation.shrink`;
             at least `parts`.
         pictures: `(count, 784)`.
-        parts: How many components to keep, from 1 to 784.
+        parts: How many components to keep, from 1 to 784; the judge has 64 features.
 
     Returns:
         `(count,)`: the distance of each picture from its projection.
@@ -175,10 +172,9 @@ def make_anomalies(
     chance = np.random.default_rng(seed)
     broken = pictures.copy()
     for picture in broken:
-        rows, columns = np.nonzero(picture[..., 0] > 127)
-        if len(rows):
-            spot = chance.integers(len(rows))
-            row, column = max(rows[spot] - 4, 0), max(columns[spot] - 4, 0)
+        ink = np.argwhere(picture[..., 0] > 127)
+        if len(ink):
+            row, column = np.maximum(ink[chance.integers(len(ink))] - 4, 0)
             picture[row : row + 8, column : column + 8] = 0
     things = {
         "noise": chance.integers(0, 256, pictures.shape, np.uint8),

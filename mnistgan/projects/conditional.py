@@ -123,8 +123,7 @@ def write(
     noise = make_noise(generator, len(text), seed).numpy()
     if one_hand:
         # Each digit is drawn once: two of a batch may be rounded in different ways.
-        kinds, places = np.unique(labels, return_inverse=True)
-        letters = draw(generator, np.repeat(noise[:1], len(kinds), 0), kinds)[places]
+        letters = draw(generator, np.repeat(noise[:1], 10, 0), np.arange(10))[labels]
     else:
         letters = draw(generator, noise, labels)
     font = ImageFont.load_default(size=44)
