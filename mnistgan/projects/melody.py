@@ -173,8 +173,7 @@ def compose(
         for voice in range(4):
             choice = choose(voice, x, tf.constant(4 * step + voice)).numpy()
             held = -np.abs(past[:, voice])
-            struck = np.where(choice == SILENT, 0, choice + LOW)
-            notes[:, step + 1, voice] = np.where(choice == 0, held, struck)
-            sound = ear(to_tokens(notes[:, step + 1, voice]).astype("int32"))
-            x = tf.concat([x, sound], axis=-1)
+            sung = np.select([choice == 0, choice == SILENT], [held, 0], choice + LOW)
+            notes[:, step + 1, voice] = sung
+            x = tf.concat([x, ear(to_tokens(sung).astype("int32"))], axis=-1)
     return notes[:, 1:]
