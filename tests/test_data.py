@@ -204,6 +204,21 @@ def test_half_written_data_is_never_taken_for_whole(tmp_path, monkeypatch):
     assert not (tmp_path / "mnist").exists() and not leftovers(tmp_path)
 
 
+def test_what_a_torn_source_left_does_not_disturb_the_next(
+    tmp_path, four_files, monkeypatch
+):
+    def torn(folder, data_dir):
+        """a source that breaks near its end"""
+        mnist.store_digits(four_files, folder)
+        next(folder.glob("mnist/*/*train*")).write_bytes(b"half")
+        raise ConnectionResetError("the line went dead")
+
+    put(four_files, tmp_path / mnist.HAND_FOLDER)
+    monkeypatch.setattr(mnist, "SOURCES", [torn, mnist.from_hand])
+    assert len(data.load_mnist("train", tmp_path)[0]) == 200
+    assert not leftovers(tmp_path)
+
+
 def test_two_processes_may_start_at_once(tmp_path, four_files):
     put(four_files, tmp_path / mnist.HAND_FOLDER)
     script = (
