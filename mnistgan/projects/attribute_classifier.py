@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 from tensorflow.keras import layers
+from tensorflow.keras.callbacks import LambdaCallback
 from tqdm.auto import tqdm
 
 from mnistgan import metrics
@@ -60,9 +61,7 @@ def train_attribute_classifier(
         jit_compile=False,  # on a CPU, XLA's convolutions are slower than oneDNN's
     )
     with tqdm(total=steps, desc="Teaching the witness", mininterval=1) as bar:
-        tell = keras.callbacks.LambdaCallback(
-            on_train_batch_end=lambda batch, logs: bar.update()
-        )
+        tell = LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
         classifier.fit(pictures, named, 64, epochs, verbose=0, callbacks=[tell])
 
 

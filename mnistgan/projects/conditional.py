@@ -108,8 +108,7 @@ def write(
         ValueError: The text is empty, longer than `LONGEST`, or has other characters;
             or the generator cannot be asked for ten digits.
     """
-    others = sorted(set(text) - set("0123456789" + SIGNS))
-    if others or not 1 <= len(text) <= LONGEST:
+    if not set(text) <= set("0123456789" + SIGNS) or not 1 <= len(text) <= LONGEST:
         raise ValueError(
             f"cannot write {text!r}; it takes 1 to {LONGEST} characters, each a digit "
             f"or one of {SIGNS!r}"
