@@ -4,15 +4,9 @@ from dataclasses import dataclass
 
 from tqdm.auto import tqdm
 
+from mnistgan.engine import runs
 from mnistgan.engine.callbacks import Callback, Session
 from mnistgan.engine.model_io import save_model
-from mnistgan.engine.runs import (
-    SCORES,
-    TrainingDiverged,
-    best_score,
-    read_scores,
-    write_table,
-)
 from mnistgan.evaluation import Judge, score
 from mnistgan.sampling import draw, make_noise
 
@@ -37,19 +31,19 @@ class Evaluate(Callback):
         run = session.run
         if self.judge and run.step:  # before the first step, there is only mist
             judge_run(self.judge, session)
-        known = read_scores(run.folder) if self.judge else []
+        known = runs.read_scores(run.folder) if self.judge else []
         if run.history and (ailment := diagnose(run.history[-1], known)):
             ailment = f"Epoch {run.history[-1]['epoch']}: {ailment}"
             if self.on_divergence != "warn":
-                raise TrainingDiverged(ailment)
+                raise runs.TrainingDiverged(ailment)
             tqdm.write(ailment)
 
 
 def judge_run(judge: Judge, session: Session) -> None:
     """Scores what the averaged generator draws now, and keeps it if it is the best.
 
-    The run's `scores.csv` gets a new row, with the keys `SCORES`; `classes` counts the
-    digits that make up at least 2% of the drawings. `best.keras` is written when no
+    The run's `scores.csv` gets a new row, with the keys `runs.SCORES`; `classes` counts
+    the digits that make up at least 2% of the drawings. `best.keras` is written when no
     earlier row has a smaller Fréchet distance.
 
     Args:
@@ -67,10 +61,10 @@ def judge_run(judge: Judge, session: Session) -> None:
         "coverage": round(found.coverage, 5),
         "classes": sum(n >= RARE * count for n in found.class_counts),
     }
-    earlier = [row for row in read_scores(run.folder) if row["step"] < run.step]
+    earlier = [row for row in runs.read_scores(run.folder) if row["step"] < run.step]
     if all(row["frechet"] < old["frechet"] for old in earlier):
         save_model(averaged, run.folder / "best.keras")
-    write_table(run.folder / "scores.csv", SCORES, [*earlier, row])
+    runs.write_table(run.folder / "scores.csv", runs.SCORES, [*earlier, row])
 
 
 def diagnose(history_row: dict[str, float], scores: list[dict[str, float]]) -> str:
@@ -90,7 +84,7 @@ def diagnose(history_row: dict[str, float], scores: list[dict[str, float]]) -> s
         )
     if len(scores) < 2:
         return ""  # nothing to compare with: every run starts badly
-    now, best = scores[-1], best_score(scores)
+    now, best = scores[-1], runs.best_score(scores)
     if now["coverage"] < best["coverage"] / 2:
         return (
             f"The robots are collapsing: coverage fell from {best['coverage']:.2f} to "

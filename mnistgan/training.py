@@ -14,21 +14,14 @@ from tensorflow import keras
 
 from mnistgan import data, plots, projects
 from mnistgan.data import to_float
-from mnistgan.engine import checkpoints, loop
+from mnistgan.engine import checkpoints, loop, runs
 from mnistgan.engine.accelerate import accelerate
 from mnistgan.engine.callbacks import Callback, Session
 from mnistgan.engine.distribute import SINGLE, Cluster, form_cluster, shared_normal
 from mnistgan.engine.loggers import Loggers, check_names
 from mnistgan.engine.model_io import save_model
 from mnistgan.engine.optimizers import Adam
-from mnistgan.engine.runs import (
-    ON_DIVERGENCE,
-    STRATEGIES,
-    Run,
-    claim_folder,
-    read_history,
-    set_aside,
-)
+from mnistgan.engine.runs import Run
 from mnistgan.evaluation import load_judge
 from mnistgan.models import discriminator_loss, generator_loss
 from mnistgan.sampling import draw, make_noise
@@ -255,7 +248,8 @@ class Options:
 
     def __post_init__(self) -> None:
         """Refuses what does not exist: ValueError, with the name and the value."""
-        for name, known in (("on_divergence", ON_DIVERGENCE), ("strategy", STRATEGIES)):
+        choices = {"on_divergence": runs.ON_DIVERGENCE, "strategy": runs.STRATEGIES}
+        for name, known in choices.items():
             if (value := getattr(self, name)) not in known:
                 raise ValueError(f"{name} is {value!r}; choose from {', '.join(known)}")
 
@@ -317,7 +311,7 @@ def train(
         if afresh and folder.exists():
             with checkpoints.lock_run(folder):
                 pass  # nobody else does
-            set_aside(folder)
+            runs.set_aside(folder)
         with checkpoints.lock_run(folder):
             return take_part(start, cluster)
 
@@ -339,7 +333,7 @@ def take_part(start: Start, cluster: Cluster) -> Run:
     last = judge = None
     if cluster.chief:
         last = checkpoints.newest(folder)
-        claim_folder(folder, settings, last, start.pictures)
+        runs.claim_folder(folder, settings, last, start.pictures)
         judge = load_judge(data_dir=options.data_dir) if settings.judged else None
     state = new_state(settings, cluster)  # after the judge, whose training sets seeds
     step = make_whole_step(settings, state, cluster)
@@ -347,7 +341,7 @@ def take_part(start: Start, cluster: Cluster) -> Run:
         checkpoints.restore(last, folder, state)
     cluster.check_settings(settings)
     cluster.follow_chief(changed_by(state))
-    history = read_history(folder) if cluster.chief else []
+    history = runs.read_history(folder) if cluster.chief else []
     place = int(state.step), settings.total_steps
     run = Run(folder, *place, history, float(state.seconds), cluster.chief)
 

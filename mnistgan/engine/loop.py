@@ -14,17 +14,9 @@ import numpy as np
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from mnistgan.engine import checkpoints
+from mnistgan.engine import checkpoints, runs
 from mnistgan.engine.callbacks import Session
-from mnistgan.engine.runs import (
-    COLUMNS,
-    Run,
-    TrainingDiverged,
-    best_step,
-    read_history,
-    write_history,
-    write_settings,
-)
+from mnistgan.engine.runs import COLUMNS, Run, TrainingDiverged
 
 SECONDS_BETWEEN_CHECKPOINTS = 30
 STEPS_BETWEEN_ROWS = 25
@@ -52,26 +44,6 @@ def ctrl_c_asks() -> Iterator[threading.Event]:
         yield asked
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-class Clock:
-    """Seconds of training; it stands still while something else is done."""
-
-    def __init__(self, seconds: float) -> None:
-        """Goes on from so many seconds."""
-        self._began = time.monotonic() - seconds
-
-    @property
-    def seconds(self) -> float:
-        """How long the training has taken so far."""
-        return time.monotonic() - self._began
-
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        """Leaves out what happens in the block."""
-        before = time.monotonic()
-        yield
-        self._began += time.monotonic() - before
 
 
 def fit(session: Session, rollback: bool = False) -> Run:
@@ -105,23 +77,25 @@ def fit(session: Session, rollback: bool = False) -> Run:
 def take_steps(session: Session) -> Run:
     """Takes the steps that are left, and notes, shows and saves what comes of them."""
     settings, chief = session.settings, session.cluster.chief
-    run, recent, clock = session.run, [], Clock(session.run.seconds)
+    run, recent = session.run, []
     if run.step == 0 and chief:
         preview(session, run)
         save(session, run)
     saved_at = time.monotonic()
+    began = saved_at - run.seconds
     # Not more often than once a second: a notebook that is run by a program may lose
     # messages when a cell sends more than a thousand.
     bar = tqdm(total=run.total_steps, initial=run.step, unit="step", mininterval=1)
     with bar, ctrl_c_asks() as asked:
         for batch in session.batches(run.step):
             recent.append(session.train_step(*batch))
-            run = dataclasses.replace(run, step=run.step + 1, seconds=clock.seconds)
+            seconds = time.monotonic() - began
+            run = dataclasses.replace(run, step=run.step + 1, seconds=seconds)
             bar.update()
             due = settings.previews_by(run.step) > settings.previews_by(run.step - 1)
             if due and chief:
-                with clock.stopped():
-                    preview(session, run)
+                preview(session, run)
+                began = time.monotonic() - seconds  # that was no training
             epoch_ends = run.step % settings.steps_per_epoch == 0
             if run.step % settings.steps_per_epoch % STEPS_BETWEEN_ROWS:
                 continue
@@ -132,7 +106,7 @@ def take_steps(session: Session) -> Run:
             stop = session.cluster.any_stop(asked.is_set())
             if (waited or stop or epoch_ends) and chief:
                 saved_at = time.monotonic()
-                run = dataclasses.replace(run, seconds=clock.seconds)
+                run = dataclasses.replace(run, seconds=time.monotonic() - began)
                 save(session, run)
             if stop:
                 break
@@ -164,11 +138,11 @@ def save(session: Session, run: Run) -> None:
     for value in changed:
         if value.dtype.is_floating and not np.isfinite(value.numpy()).all():
             raise TrainingDiverged(f"Step {run.step}: {EXPLODED}")
-    write_settings(run.folder, session.settings)
-    write_history(run.folder, run.history)
+    runs.write_settings(run.folder, session.settings)
+    runs.write_history(run.folder, run.history)
     state.step.assign(run.step)
     state.seconds.assign(run.seconds)
-    checkpoints.save(run.folder, state, best_step(run.folder))
+    checkpoints.save(run.folder, state, runs.best_step(run.folder))
     for callback in session.callbacks:
         callback.on_checkpoint(session.at(run))
 
@@ -181,7 +155,7 @@ def roll_back(run: Run, state: tf.train.Checkpoint, error: TrainingDiverged) -> 
     rollbacks = int(state.rollbacks) + 1
     if rollbacks > ROLLBACKS:
         raise error
-    best = best_step(run.folder)
+    best = runs.best_step(run.folder)
     healthy = checkpoints.newest(run.folder, best)
     if healthy is None:
         raise error
@@ -196,7 +170,7 @@ def roll_back(run: Run, state: tf.train.Checkpoint, error: TrainingDiverged) -> 
     return dataclasses.replace(
         run,
         step=int(state.step),
-        history=read_history(run.folder),
+        history=runs.read_history(run.folder),
         seconds=float(state.seconds),
     )
 
