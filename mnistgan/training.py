@@ -340,7 +340,7 @@ def take_part(start: Start, cluster: Cluster) -> Run:
     if last:
         checkpoints.restore(last, folder, state)
     cluster.check_settings(settings)
-    cluster.follow_chief(changed_by(state))
+    cluster.follow_chief(checkpoints.changed_by(state))
     history = runs.read_history(folder) if cluster.chief else []
     place = int(state.step), settings.total_steps
     run = Run(folder, *place, history, float(state.seconds), cluster.chief)
@@ -393,14 +393,3 @@ class KeepResults(Callback):
         grids = sorted((folder / "previews").glob("step_*.png"))
         if frames := plots.read_frames(grids):
             plots.save_film(frames, folder / "progress.gif")
-
-
-def changed_by(state: tf.train.Checkpoint) -> list[tf.Variable]:
-    """Everything that training changes, and that `checkpoints.save` saves."""
-    adams = state.generator_optimizer, state.discriminator_optimizer
-    parts = [*(adam.variables for adam in adams), state.averaged.variables]
-    return [
-        *state.variables,
-        *(variable.value for part in parts for variable in part),
-        *(state.step, state.seconds, state.rollbacks, state.fixed_noise),
-    ]

@@ -31,8 +31,21 @@ def step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.removeprefix("step_"))
 
 
+def changed_by(state: tf.train.Checkpoint) -> list[tf.Variable]:
+    """Everything that training changes, and that `save` saves."""
+    adams = state.generator_optimizer, state.discriminator_optimizer
+    parts = [*(adam.variables for adam in adams), state.averaged.variables]
+    return [
+        *state.variables,
+        *(variable.value for part in parts for variable in part),
+        *(state.step, state.seconds, state.rollbacks, state.fixed_noise),
+    ]
+
+
 def save(run: Path, state: tf.train.Checkpoint, best: int | None = None) -> None:
     """Saves a run, and forgets all but the newest checkpoints.
+
+    Those of later steps are forgotten, too: the run has gone back, or left them out.
 
     Args:
         run: Its folder.
@@ -55,9 +68,10 @@ def save(run: Path, state: tf.train.Checkpoint, best: int | None = None) -> None
             f"the checkpoint {target} cannot be written: {error.message}; the one "
             "before is whole"
         ) from error
-    kept = found(run)[:KEPT]
+    past = [path for path in found(run) if path.name <= target.name]
+    kept = past[:KEPT]
     if best is not None:
-        kept += [path for path in found(run) if step_of(path) <= best][:1]
+        kept += [path for path in past if step_of(path) <= best][:1]
     for path in found(run):
         if path not in kept:
             shutil.rmtree(path, ignore_errors=True)
@@ -104,13 +118,6 @@ def restore(checkpoint: Path, run: Path, state: tf.train.Checkpoint) -> None:
                 shutil.copyfile(checkpoint / name, aside)
         else:
             (run / name).unlink(missing_ok=True)
-
-
-def forget_after(run: Path, step: int) -> None:
-    """Removes the checkpoints of a run that are later than a step."""
-    for path in found(run):
-        if step_of(path) > step:
-            shutil.rmtree(path)
 
 
 @contextmanager

@@ -133,9 +133,7 @@ def save(session: Session, run: Run) -> None:
             of what still was.
     """
     state = session.state
-    adams = state.generator_optimizer, state.discriminator_optimizer
-    changed = [*state.variables, *(v.value for adam in adams for v in adam.variables)]
-    for value in changed:
+    for value in checkpoints.changed_by(state):
         if value.dtype.is_floating and not np.isfinite(value.numpy()).all():
             raise TrainingDiverged(f"Step {run.step}: {EXPLODED}")
     runs.write_settings(run.folder, session.settings)
@@ -152,15 +150,10 @@ def roll_back(run: Run, state: tf.train.Checkpoint, error: TrainingDiverged) -> 
 
     Without a judge, the best one is the newest. A third time, the error is raised.
     """
-    rollbacks = int(state.rollbacks) + 1
-    if rollbacks > ROLLBACKS:
-        raise error
-    best = runs.best_step(run.folder)
-    healthy = checkpoints.newest(run.folder, best)
-    if healthy is None:
+    rollbacks, best = int(state.rollbacks) + 1, runs.best_step(run.folder)
+    if rollbacks > ROLLBACKS or not (healthy := checkpoints.newest(run.folder, best)):
         raise error
     checkpoints.restore(healthy, run.folder, state)
-    checkpoints.forget_after(run.folder, int(state.step))
     state.rollbacks.assign(rollbacks)
     checkpoints.save(run.folder, state, best)
     tqdm.write(

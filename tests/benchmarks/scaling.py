@@ -65,7 +65,7 @@ def measure(options):
 
     tf = machine.load_tensorflow()
     from mnistgan import data, projects, training
-    from mnistgan.engine import distribute
+    from mnistgan.engine import checkpoints, distribute
     from mnistgan.settings import choose_settings
 
     if options.strategy == "mirrored":
@@ -88,7 +88,7 @@ def measure(options):
     if options.nudge is not None:
         nudge(state.generator, options.nudge)
     step = training.make_whole_step(settings, state, team)
-    team.follow_chief(training.changed_by(state))
+    team.follow_chief(checkpoints.changed_by(state))
     numbers = team.own_numbers(settings, data.shuffled)
     dataset = projects.load_dataset(settings, numbers=numbers)
     found, spent = [], []
