@@ -2,8 +2,8 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -224,8 +224,7 @@ def make_whole_step(
         average_step(state.generator_optimizer.iterations.value)
         return cluster.strategy.experimental_local_results(found)[0]
 
-    alone = cluster.replicas == 1  # XLA knows one device only
-    compiled = settings.jit_compile and alone
+    compiled = settings.jit_compile and cluster.replicas == 1  # XLA knows one device
     return tf.function(whole_step, jit_compile=compiled or None)
 
 
@@ -304,36 +303,31 @@ def train(
         projects.check_own(pictures, settings)
     cluster = form_cluster(options.strategy)
     cluster.check_batch(settings, options.on_divergence)
-    start = Start(settings, folder, pictures, tuple(loggers), options)
     with cluster.together():
-        if not cluster.chief:
-            return take_part(start, cluster)
-        if afresh and folder.exists():
+        if afresh and cluster.chief and folder.exists():
             with checkpoints.lock_run(folder):
                 pass  # nobody else does
             runs.set_aside(folder)
-        with checkpoints.lock_run(folder):
-            return take_part(start, cluster)
+        with checkpoints.lock_run(folder) if cluster.chief else nullcontext():
+            return take_part(settings, folder, cluster, pictures, loggers, options)
 
 
-@dataclass(frozen=True)
-class Start:
-    """What `train` was asked to do, after it has been checked; see there."""
+def take_part(
+    settings: Settings,
+    folder: Path,
+    cluster: Cluster,
+    pictures: np.ndarray | None = None,
+    loggers: Sequence[str] = (),
+    options: Options = Options(),
+) -> Run:
+    """Does what `train` was asked to do, which was checked.
 
-    settings: Settings
-    folder: Path
-    pictures: np.ndarray | None = None
-    loggers: tuple[str, ...] = ()
-    options: Options = Options()
-
-
-def take_part(start: Start, cluster: Cluster) -> Run:
-    """Trains, alone or in a cluster, whose chief alone reads and writes the folder."""
-    settings, folder, options = start.settings, start.folder, start.options
+    Alone, or in a cluster, whose chief alone reads and writes the folder.
+    """
     last = judge = None
     if cluster.chief:
         last = checkpoints.newest(folder)
-        runs.claim_folder(folder, settings, last, start.pictures)
+        runs.claim_folder(folder, settings, last, pictures)
         judge = load_judge(data_dir=options.data_dir) if settings.judged else None
     state = new_state(settings, cluster)  # after the judge, whose training sets seeds
     step = make_whole_step(settings, state, cluster)
@@ -345,23 +339,20 @@ def take_part(start: Start, cluster: Cluster) -> Run:
     place = int(state.step), settings.total_steps
     run = Run(folder, *place, history, float(state.seconds), cluster.chief)
 
-    batches = (lambda _: iter(())) if run.finished else load_batches(start, cluster)
-    kept = start.loggers if cluster.chief else ()
-    with closing(Loggers(kept, folder, dataclasses.asdict(settings))) as loggers:
+    dataset: tuple = ()  # a finished run needs none
+    if not run.finished:
+        own = cluster.own_numbers(settings, data.shuffled)
+        dataset = projects.load_dataset(settings, options.data_dir, pictures, own)
+
+    def batches(step: int) -> Iterator[tuple]:
+        return make_batches(*dataset, settings, step, cluster)
+
+    kept = loggers if cluster.chief else ()
+    with closing(Loggers(kept, folder, dataclasses.asdict(settings))) as logs:
         evaluate = Evaluate(judge, options.on_divergence)
-        besides = Preview(), evaluate, loggers, KeepResults()
+        besides = Preview(), evaluate, logs, KeepResults()
         session = Session(run, settings, batches, step, state, cluster, besides)
         return loop.fit(session, rollback=options.on_divergence == "rollback")
-
-
-def load_batches(start: Start, cluster: Cluster) -> Callable[[int], Iterator[tuple]]:
-    """Loads the pictures of a run; see `mnistgan.engine.callbacks.Session.batches`."""
-    settings = start.settings
-    own = cluster.own_numbers(settings, data.shuffled)
-    dataset = projects.load_dataset(
-        settings, start.options.data_dir, start.pictures, own
-    )
-    return lambda step: make_batches(*dataset, settings, step, cluster)
 
 
 class Preview(Callback):

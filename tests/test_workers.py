@@ -152,7 +152,7 @@ def test_a_worker_loads_no_more_than_its_share():
 
 def test_only_the_chief_writes(tmp_path):
     helper = distribute.Cluster(distribute.SINGLE.strategy, rank=1)
-    run = training.take_part(training.Start(SMALL, tmp_path / "run"), helper)
+    run = training.take_part(SMALL, tmp_path / "run", helper)
     assert run.finished and not run.chief
     assert list(tmp_path.iterdir()) == []
 
