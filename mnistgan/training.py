@@ -333,8 +333,9 @@ def take_part(
     step = make_whole_step(settings, state, cluster)
     if last:
         checkpoints.restore(last, folder, state)
-    cluster.check_settings(settings)
-    cluster.follow_chief(checkpoints.changed_by(state))
+    if len(cluster.addresses) > 1:
+        cluster.check_settings(settings)
+        cluster.follow_chief(checkpoints.changed_by(state))
     history = runs.read_history(folder) if cluster.chief else []
     place = int(state.step), settings.total_steps
     run = Run(folder, *place, history, float(state.seconds), cluster.chief)

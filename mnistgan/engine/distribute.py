@@ -102,7 +102,7 @@ class Cluster:
         """Refuses what a cluster cannot do, with ValueError, and says how it shares."""
         if self.replicas == 1:
             return
-        rows, names = self.rows(settings), ("generator", "discriminator")
+        rows = self.rows(settings)
         if settings.batch_size % self.replicas or rows < 2:
             raise ValueError(
                 f"batch_size is {settings.batch_size}, for {self.replicas} devices; it "
@@ -113,11 +113,11 @@ class Cluster:
                 "on_divergence is 'rollback', but several workers cannot go back "
                 "together; choose 'stop', and start them again"
             )
-        rates = [getattr(settings, f"{name}_learning_rate") for name in names]
         print(
             f"Worker {self.rank} of {len(self.addresses)}. Batches of "
             f"{settings.batch_size} = {self.replicas} × {rows}, learning rates "
-            f"{rates[0]:g} and {rates[1]:g}: those of a single device.",
+            f"{settings.generator_learning_rate:g} and "
+            f"{settings.discriminator_learning_rate:g}: those of a single device.",
             flush=True,
         )
 
@@ -175,45 +175,22 @@ class Cluster:
             for batch in dataset:
                 yield batch if isinstance(batch, tuple) else (batch,)
 
-    def broadcast(self, rank: int, values: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Gives every process the values that one of them, `rank`, has."""
-        speaker = rank * (self.replicas // len(self.addresses))
-
-        def hear(value):
-            wide = tf.cast(value, tf.int64) if value.dtype == tf.uint32 else value
-            context = tf.distribute.get_replica_context()
-            speaks = tf.equal(context.replica_id_in_sync_group, speaker)
-            sent = tf.where(speaks, wide, tf.zeros_like(wide))
-            return tf.cast(context.all_reduce("SUM", sent), value.dtype)
-
-        @tf.function
-        def tell(values):
-            return self.strategy.run(lambda: [hear(value) for value in values])
-
-        news = tell(values)
-        return [self.strategy.experimental_local_results(new)[0] for new in news]
-
     def follow_chief(self, variables: list[tf.Variable]) -> None:
         """Gives every process the chief's values, such as those of a checkpoint."""
-        if len(self.addresses) == 1:
-            return
-        news = self.broadcast(0, [variable.read_value() for variable in variables])
-        for variable, new in zip(variables, news, strict=True):
+        values = [variable.read_value() for variable in variables]
+        own = values if self.chief else [tf.zeros_like(value) for value in values]
+        for variable, new in zip(variables, self.sums(own), strict=True):
             variable.assign(new)
 
     def check_settings(self, settings: Any) -> None:
         """Refuses processes whose settings are not the chief's, with ValueError."""
-        if len(self.addresses) == 1:
-            return
         names = [field.name for field in dataclasses.fields(settings)[1:]]
-        own = [zlib.crc32(repr(getattr(settings, n)).encode()) for n in names]
-        own = tf.constant(own, tf.int64)
-        heard = [self.broadcast(n, [own])[0] for n in range(len(self.addresses))]
-        for rank, other in enumerate(heard):
-            differ = [
-                n for n, x, y in zip(names, heard[0], other, strict=True) if x != y
-            ]
-            if differ:
+        values = [repr(getattr(settings, name)).encode() for name in names]
+        table = np.zeros((len(self.addresses), len(names)), "int64")  # a row for each
+        table[self.rank] = [zlib.crc32(value) for value in values]
+        (whole,) = self.sums([tf.constant(table)])
+        for rank, other in enumerate(whole.numpy() != whole[0].numpy()):
+            if differ := [name for name, x in zip(names, other, strict=True) if x]:
                 raise ValueError(
                     f"worker {rank} ({self.addresses[rank]}) has other settings than "
                     f"worker 0: {', '.join(differ)}. Start all of them with the same "
@@ -222,20 +199,28 @@ class Cluster:
 
     def any_stop(self, asked: bool) -> bool:
         """Whether any process was asked to stop: then all of them stop together."""
-        if len(self.addresses) == 1:
-            return asked
-        found = self.count(tf.constant(int(asked)))
-        return int(self.strategy.experimental_local_results(found)[0]) > 0
+        (count,) = self.sums([tf.constant(int(asked))])
+        return int(count) > 0
 
     @functools.cached_property
-    def count(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        """Adds up a number that each process has; compiled once."""
+    def sums(self) -> Callable[[list[tf.Tensor]], list[tf.Tensor]]:
+        """Adds up, one by one, the tensors that each process has; compiled once."""
+        if len(self.addresses) == 1:
+            return list  # alone, a sum is what one has
+        here = self.replicas // len(self.addresses)
 
-        def add(own):
-            here = tf.identity(own)  # on this replica's device
-            return tf.distribute.get_replica_context().all_reduce("SUM", here)
+        def add(value):
+            wide = tf.cast(value, tf.int64) if value.dtype == tf.uint32 else value
+            context = tf.distribute.get_replica_context()
+            speaks = context.replica_id_in_sync_group % here == 0  # one of a process
+            sent = tf.where(speaks, wide, tf.zeros_like(wide))
+            return tf.cast(context.all_reduce("SUM", sent), value.dtype)
 
-        return tf.function(lambda own: self.strategy.run(add, (own,)))
+        def add_all(values):
+            found = self.strategy.run(lambda: [add(value) for value in values])
+            return [self.strategy.experimental_local_results(x)[0] for x in found]
+
+        return tf.function(add_all)
 
     @contextmanager
     def together(self) -> Iterator[None]:
