@@ -6,7 +6,6 @@ def judge(pictures, count): ...
 
 import functools
 import inspect
-import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -26,8 +25,7 @@ def checked(**rules: Rule) -> Callable:
         @functools.wraps(function)
         def call(*args, **kwargs):
             for name, value in signature.bind(*args, **kwargs).arguments.items():
-                wanted = rules[name](value) if name in rules else ""
-                if wanted:
+                if name in rules and (wanted := rules[name](value)):
                     raise ValueError(f"{name} is {shown(value)}; it must be {wanted}")
             return function(*args, **kwargs)
 
@@ -50,23 +48,21 @@ def shown(value: Any) -> str:
 def integer(least: int = 0, most: int = MOST) -> Rule:
     """A whole number from `least` to `most`."""
     limit = f"of at least {least}" if most == MOST else f"from {least} to {most}"
+    return between(least, most, (int, np.integer), f"a whole number {limit}")
+
+
+def number(low: float, high: float) -> Rule:
+    """A number from `low` to `high`, and so neither infinite nor NaN."""
+    kinds = int, float, np.integer, np.floating
+    return between(low, high, kinds, f"a number from {low:g} to {high:g}")
+
+
+def between(low: float, high: float, kinds: tuple[type, ...], wanted: str) -> Rule:
+    """A number of some kinds, and no truth value, from `low` to `high`."""
 
     def rule(value: Any) -> str:
-        fits = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        return "" if fits and least <= value <= most else f"a whole number {limit}"
-
-    return rule
-
-
-def number(low: float, high: float = math.inf) -> Rule:
-    """A number from `low` to `high`, and neither infinite nor NaN."""
-    limit = f"of at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-
-    def rule(value: Any) -> str:
-        kinds = int, float, np.integer, np.floating
         fits = isinstance(value, kinds) and not isinstance(value, bool)
-        fits = fits and math.isfinite(value) and low <= value <= high
-        return "" if fits else f"a number {limit}"
+        return "" if fits and low <= value <= high else wanted
 
     return rule
 
@@ -118,11 +114,8 @@ def array(
         fits = fits and len(shape) in ranks
         fits = fits and (shape[0] is None or shape[0] >= least)
         pairs = zip(sizes, shape[1:], strict=False)
-        return (
-            ""
-            if fits and all(found and n in (None, found) for n, found in pairs)
-            else wanted
-        )
+        fits = fits and all(found and n in (None, found) for n, found in pairs)
+        return "" if fits else wanted
 
     return rule
 
@@ -132,11 +125,7 @@ def pictures(*sizes: int | None, least: int = 1) -> Rule:
     rule = array(*sizes, kinds="u", least=least)
     inner = ", ".join(str(size or "any") for size in sizes)
     wanted = f"pictures, uint8 of shape (count, {inner}), at least {least}"
-
-    def strict(value: Any) -> str:
-        return wanted if rule(value) or value.dtype != np.uint8 else ""
-
-    return strict
+    return lambda value: wanted if rule(value) or value.dtype != np.uint8 else ""
 
 
 def listed(rule: Rule) -> Rule:
@@ -167,12 +156,11 @@ def finite(rule: Rule) -> Rule:
     """What another rule lets in, without infinity and NaN."""
 
     def strict(value: Any) -> str:
-        wanted = rule(value)
-        if wanted:
-            return wanted
         known = isinstance(value, np.ndarray) or hasattr(value, "numpy")
-        whole_ones = known and np.asarray(value).dtype.kind in "biu"
-        fits = not known or whole_ones or np.isfinite(np.asarray(value)).all()
+        if (wanted := rule(value)) or not known:
+            return wanted
+        numbers = np.asarray(value)
+        fits = numbers.dtype.kind in "biu" or np.isfinite(numbers).all()
         return "" if fits else "without NaN and infinity"
 
     return strict
