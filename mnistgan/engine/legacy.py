@@ -39,6 +39,6 @@ def read_settings(path: Path) -> dict[str, Any]:
     return found | {"project": PROJECTS.get(project, project)}
 
 
-def is_old(path: Path) -> bool:
-    """Whether version 0.1 wrote these settings."""
-    return bool(SETTINGS.keys() & json.loads(path.read_text()).keys())
+def is_old(settings: dict[str, Any]) -> bool:
+    """Whether version 0.1 wrote these settings, as they stand in their file."""
+    return bool(SETTINGS.keys() & settings.keys())

@@ -36,7 +36,6 @@ def modern(model: keras.Model) -> keras.Model:
 
 def modern_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
     """A new layer of Keras' own that calculates the same as `layer`."""
-    config = layer.get_config()
     if isinstance(layer, keras.Model):  # a model that is used as a layer
         return modern(layer)
     if isinstance(layer, Fog):
@@ -44,4 +43,4 @@ def modern_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
     kind = type(layer)
     if kind.__module__ == __name__:
         (kind,) = kind.__bases__
-    return kind.from_config(config)
+    return kind.from_config(layer.get_config())

@@ -13,9 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mnistgan.engine import files, legacy
-from mnistgan.engine.valid import checked
-from mnistgan.engine.valid import path as valid_path
+from mnistgan.engine import files, legacy, valid
 
 ON_DIVERGENCE = ("warn", "stop", "rollback")
 STRATEGIES = ("one", "mirrored", "workers")
@@ -59,18 +57,8 @@ def write_settings(folder: Path, settings: Any) -> None:
         aside.write_text(json.dumps(dataclasses.asdict(settings), indent=2) + "\n")
 
 
-def digest_of(pictures: np.ndarray | None) -> str:
-    """The SHA-256 of your own pictures, in hexadecimal; empty where there are none."""
-    if pictures is None:
-        return ""
-    return hashlib.sha256(np.ascontiguousarray(pictures).data).hexdigest()
-
-
 def claim_folder(
-    folder: Path,
-    settings: Any,
-    last: Path | None,
-    pictures: np.ndarray | None = None,
+    folder: Path, settings: Any, last: Path | None, pictures: np.ndarray | None
 ) -> None:
     """Notes a new run's settings in its folder, or compares them with an old run's.
 
@@ -85,7 +73,9 @@ def claim_folder(
         ValueError: It holds a run with other settings, or that saw other pictures.
     """
     seen = folder / "pictures.sha256"  # only where a run learns from your own
-    own = digest_of(pictures)
+    own = ""
+    if pictures is not None:
+        own = hashlib.sha256(np.ascontiguousarray(pictures).data).hexdigest()
     if last is None:
         stale = "history.csv", legacy.HISTORY, "scores.csv", "loggers.json", seen.name
         for name in stale:
@@ -95,17 +85,16 @@ def claim_folder(
             with files.atomic_write(seen) as aside:
                 aside.write_text(own)
         return
-    wanted = dataclasses.asdict(settings)
-    if legacy.is_old(last / "settings.json"):
+    found = json.loads((last / "settings.json").read_text())
+    if legacy.is_old(found):
         raise ValueError(
             f"{folder} holds a run of version 0.1. Its robots can draw, but not learn "
             "on: the detective is built in another way now. Put the run aside, and "
             "begin a new one: --afresh, or train(..., afresh=True)"
         )
-    found = legacy.read_settings(last / "settings.json")
     changes = [
         f"{name} was {found.get(name)!r}, now {value!r}"
-        for name, value in wanted.items()
+        for name, value in dataclasses.asdict(settings).items()
         if found.get(name) != value and name != "preset"
     ]
     if changes:
@@ -124,12 +113,10 @@ def claim_folder(
 
 def set_aside(folder: Path) -> None:
     """Gives an old run's folder another name, the next that is free, and says so."""
-    for number in itertools.count(1):
-        other = folder.with_name(f"{folder.name}-{number}")
-        if not other.exists():
-            folder.rename(other)
-            print(f"The run that was in {folder} is kept in {other}.")
-            return
+    others = (folder.with_name(f"{folder.name}-{n}") for n in itertools.count(1))
+    other = next(path for path in others if not path.exists())
+    folder.rename(other)
+    print(f"The run that was in {folder} is kept in {other}.")
 
 
 def read_table(path: Path, whole_numbers: Sequence[str]) -> list[dict]:
@@ -164,7 +151,7 @@ def write_table(path: Path, columns: Sequence[str], rows: list[dict]) -> None:
             writer.writerows(rows)
 
 
-@checked(folder=valid_path)
+@valid.checked(folder=valid.path)
 def read_history(folder: str | os.PathLike) -> list[dict]:
     """Reads a run's training history.
 
@@ -188,9 +175,9 @@ def write_history(folder: Path, history: list[dict]) -> None:
     write_table(folder / "history.csv", COLUMNS, history)
 
 
-@checked(folder=valid_path)
+@valid.checked(folder=valid.path)
 def read_scores(folder: str | os.PathLike) -> list[dict[str, float]]:
-    """Reads the scores of a run: rows with the keys `COLUMNS`, oldest first.
+    """Reads the scores of a run: rows with the keys `SCORES`, oldest first.
 
     Raises:
         ValueError: They are damaged. (Training again repairs them.)
