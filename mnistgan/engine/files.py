@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LEDGER = "checksums.json"  # the file of a folder that holds the others' checksums
-ASIDE = re.compile(r"\.[0-9a-f]{8}-.+")
+ASIDE = f".{8 * '[0-9a-f]'}-*"  # names that `aside_of` gives
 OLD = ".old-"  # before the name of a folder whose place is being taken
 
 
@@ -187,11 +186,10 @@ def remove_temp(folder: Path) -> None:
     A checkpoint that was about to be replaced gets its place back, if that is free.
     """
     places = folder, folder / "checkpoints", folder / "previews"
-    for path in [path for place in places for path in place.glob(".*-*")]:
-        if ASIDE.fullmatch(path.name):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+    for path in [path for place in places for path in place.glob(ASIDE)]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     for old in list(folder.glob(f"checkpoints/{OLD}*")):
         settle(old)
