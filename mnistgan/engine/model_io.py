@@ -126,15 +126,9 @@ def load_model(path: str | os.PathLike) -> keras.Model:
     return legacy_layers.modern(model) if legacy_layers.__name__ in kinds else model
 
 
-def without_unused(config: Any) -> Any:
-    """A model's description without the options of newer Keras that are not used."""
-    if isinstance(config, dict):
-        return {
-            key: without_unused(value)
-            for key, value in config.items()
-            if (key, value) not in UNUSED.items()
-        }
-    return [without_unused(x) for x in config] if isinstance(config, list) else config
+def without_unused(part: dict) -> dict:
+    """A part of a description without the options of newer Keras that are not used."""
+    return {name: x for name, x in part.items() if (name, x) not in UNUSED.items()}
 
 
 def save_model(model: keras.Model, path: str | os.PathLike) -> None:
@@ -154,5 +148,6 @@ def save_model(model: keras.Model, path: str | os.PathLike) -> None:
                 for name in old.namelist():
                     part = old.read(name)
                     if name == "config.json":
-                        part = json.dumps(without_unused(json.loads(part))).encode()
+                        config = json.loads(part, object_hook=without_unused)
+                        part = json.dumps(config).encode()
                     new.writestr(name, part)
