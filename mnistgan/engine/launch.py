@@ -12,8 +12,7 @@ from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
 
-from mnistgan.engine.valid import checked, integer
-from mnistgan.engine.valid import path as valid_path
+from mnistgan.engine import valid
 
 
 def free_addresses(count: int) -> list[str]:
@@ -25,7 +24,7 @@ def free_addresses(count: int) -> list[str]:
         return [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
 
 
-@checked(count=integer(2, 64), logs=valid_path)
+@valid.checked(count=valid.integer(2, 64), logs=valid.path)
 def start(
     count: int, options: Sequence[str], logs: str | os.PathLike
 ) -> list[subprocess.Popen]:
@@ -50,25 +49,19 @@ def start(
     logs.mkdir(parents=True, exist_ok=True)
     cluster = {"worker": free_addresses(count)}
     cores = str(max(1, (os.cpu_count() or 1) // count))
-    words = [sys.executable, "-m", "mnistgan", "train", "--strategy", "workers"]
+    words = [sys.executable, "-m", "mnistgan", "train", "--strategy=workers", *options]
     started = []
     for rank in range(count):
         task = {"type": "worker", "index": rank}
-        own = {
+        env = {
+            **os.environ,
             "TF_CONFIG": json.dumps({"cluster": cluster, "task": task}),
             "TF_NUM_INTRAOP_THREADS": cores,
             "TF_NUM_INTEROP_THREADS": cores,
             "CUDA_VISIBLE_DEVICES": "-1",
         }
         with open(logs / f"worker_{rank}.txt", "w") as log:
-            started.append(
-                subprocess.Popen(
-                    [*words, *options],
-                    env={**os.environ, **own},
-                    stdout=log,
-                    stderr=log,
-                )
-            )
+            started.append(subprocess.Popen(words, env=env, stdout=log, stderr=log))
     return started
 
 
@@ -80,7 +73,7 @@ def briefly(line: str) -> list[str]:
     return textwrap.wrap(line, 42)
 
 
-@checked(logs=valid_path, lines=integer(1, 1_000))
+@valid.checked(logs=valid.path, lines=valid.integer(1, 1_000))
 def side_by_side(logs: str | os.PathLike, lines: int = 6) -> str:
     """Sets what two workers said last side by side.
 
