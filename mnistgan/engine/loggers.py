@@ -11,10 +11,12 @@ import json
 import os
 import uuid
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -25,8 +27,8 @@ from mnistgan.engine.callbacks import Callback, Session
 from mnistgan.engine.runs import read_history, read_scores
 
 
-class Logger(Protocol):
-    """What a logger must be able to do."""
+class Logger:
+    """What a logger must be able to do. By itself, it notes nothing."""
 
     def write(self, step: int, numbers: dict[str, float], pictures: list[Path]) -> None:
         """Notes numbers by name, and grids of drawings, for one step."""
@@ -38,7 +40,7 @@ class Logger(Protocol):
         """Ends the diary; nothing can be noted any more."""
 
 
-class TensorBoard:
+class TensorBoard(Logger):
     """Writes `tensorboard/` in the run's folder: `tensorboard --logdir runs`."""
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
@@ -71,10 +73,11 @@ class TensorBoard:
         self._writer.close()
 
 
-class WeightsAndBiases:
+class WeightsAndBiases(Logger):
     """Writes to Weights & Biases: online if you are logged in, else `wandb/` only.
 
-    It never asks for a key. `wandb sync` sends an offline diary later.
+    It never asks for a key. `wandb sync` sends an offline diary later. There is nothing
+    to flush: wandb writes by itself.
     """
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
@@ -102,9 +105,6 @@ class WeightsAndBiases:
         if pictures:
             notes["drawings"] = [self._wandb.Image(str(path)) for path in pictures]
         self._run.log(notes, step=step)
-
-    def flush(self) -> None:
-        """Nothing to do: wandb writes by itself."""
 
     def close(self) -> None:
         """See `Logger.close`."""
@@ -168,28 +168,26 @@ class Loggers(Callback):
         self._open: dict[str, Logger] = {}
         for name in names:
             if name in LOGGERS:
-                self._guard(name, lambda n=name: self._start(n, settings))
+                with self._guard(name):
+                    self._open[name] = LOGGERS[name](folder, settings)
 
     def update(self, step: int) -> None:
         """Copies everything that is new, up to and including `step`."""
         for name, logger in list(self._open.items()):
-            self._guard(name, lambda n=name, x=logger: self._copy(n, x, step))
+            with self._guard(name):
+                self._copy(name, logger, step)
 
     def on_checkpoint(self, session: Session) -> None:
         """Copies what the new checkpoint knows, and no more."""
         self.update(session.run.step)
 
-    def on_end(self, session: Session) -> None:
-        """Copies what is left, such as all of a run that was finished before."""
-        self.update(session.run.step)
+    on_end = on_checkpoint  # what is left, such as all of a run that was finished
 
     def close(self) -> None:
         """Closes all of them."""
         for name, logger in list(self._open.items()):
-            self._guard(name, logger.close)
-
-    def _start(self, name: str, settings: dict[str, Any]) -> None:
-        self._open[name] = LOGGERS[name](self._folder, settings)
+            with self._guard(name):
+                logger.close()
 
     def _copy(self, name: str, logger: Logger, step: int) -> None:
         known = json.loads(self._note.read_text()) if self._note.exists() else {}
@@ -201,32 +199,29 @@ class Loggers(Callback):
             aside.write_text(json.dumps({**known, name: max(step, reached)}) + "\n")
         logger.flush()
 
-    def _guard(self, name: str, task) -> None:
+    @contextmanager
+    def _guard(self, name: str) -> Iterator[None]:
         """A logger must never stop a training run, whatever goes wrong in it."""
         try:
-            task()
+            yield
         except Exception as error:
             self._open.pop(name, None)
-            warnings.warn(f"the logger {name!r} stopped: {error}", stacklevel=2)
+            warnings.warn(f"the logger {name!r} stopped: {error}", stacklevel=3)
 
 
 def news(
     folder: Path, after: int, until: int
 ) -> Iterator[tuple[int, dict[str, float], list[Path]]]:
     """What a run noted after one step and until another, in order."""
-    found: dict[int, tuple[dict, list]] = {}
-
-    def at(step):
-        return found.setdefault(step, ({}, []))
-
+    numbers: dict[int, dict[str, float]] = defaultdict(dict)
+    pictures: dict[int, list[Path]] = defaultdict(list)
     for row in read_history(folder):
-        at(row["step"])[0].update({k: v for k, v in row.items() if k != "step"})
+        numbers[row.pop("step")].update(row)
     for row in read_scores(folder):
-        at(row["step"])[0].update(
-            {f"judge/{k}": v for k, v in row.items() if k != "step"}
-        )
+        step = int(row.pop("step"))
+        numbers[step].update({f"judge/{name}": x for name, x in row.items()})
     for path in (folder / "previews").glob("step_*.png"):
-        at(int(path.stem.removeprefix("step_")))[1].append(path)
-    for step in sorted(found):
+        pictures[int(path.stem.removeprefix("step_"))].append(path)
+    for step in sorted({*numbers, *pictures}):
         if after < step <= until:
-            yield step, *found[step]
+            yield step, numbers[step], pictures[step]
