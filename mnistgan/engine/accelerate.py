@@ -81,9 +81,8 @@ class QuickBatchNormalization(Quick):
         shared = training and replicas and replicas.num_replicas_in_sync > 1
         if not shared and (not training or len(inputs.shape) != 4):
             return self.layer(inputs, training=training)
-        gamma, beta = (
-            tf.cast(x, "float32") for x in (self.layer.gamma, self.layer.beta)
-        )
+        gamma = tf.cast(self.layer.gamma, "float32")
+        beta = tf.cast(self.layer.beta, "float32")
         epsilon = self.layer.epsilon
         if shared:
             x = inputs if len(inputs.shape) == 4 else inputs[:, None, None, :]
@@ -255,14 +254,12 @@ class QuickNoise(Quick):
         if not training or not self.layer.stddev:
             return inputs
         seed = tf.cast(self.layer.seed_generator.next(), "int32")
-        kind = {"minval": None, "maxval": None, "dtype": "int32"}
-        rest = tf.shape(inputs)[1:]
-        words = own_rows(
-            lambda rows: tf.random.stateless_uniform(
-                tf.concat([[rows], rest], 0), seed, **kind
-            ),
-            tf.shape(inputs)[0],
-        )
+
+        def draw(rows):
+            shape = tf.concat([[rows], tf.shape(inputs)[1:]], 0)
+            return tf.random.stateless_uniform(shape, seed, None, None, "int32")
+
+        words = own_rows(draw, tf.shape(inputs)[0])
         total = tf.reduce_sum(tf.cast(tf.bitcast(words, "uint8"), inputs.dtype), -1)
         scale = self.layer.stddev / (2.0 * SPREAD_OF_BYTES)  # of a sum of four
         return inputs + scale * (total - 4 * 127.5)
