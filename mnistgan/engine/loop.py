@@ -101,7 +101,8 @@ def take_steps(session: Session) -> Run:
                 continue
             row = summary(run.step, settings.steps_per_epoch, recent)
             run, recent = dataclasses.replace(run, history=[*run.history, row]), []
-            show(bar, row, settings.epochs)
+            bar.set_description(f"Epoch {row['epoch']} of {settings.epochs}", False)
+            bar.set_postfix({x: f"{row[x]:.2f}" for x in COLUMNS[2:]}, refresh=False)
             waited = time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
             stop = session.cluster.any_stop(asked.is_set())
             if (waited or stop or epoch_ends) and chief:
@@ -117,12 +118,6 @@ def preview(session: Session, run: Run) -> None:
     """Lets the callbacks show what the artist draws by now."""
     for callback in session.callbacks:
         callback.on_preview(session.at(run))
-
-
-def show(bar: tqdm, row: dict[str, float], epochs: int) -> None:
-    """Shows the newest row of the history beside the bar."""
-    bar.set_description(f"Epoch {row['epoch']} of {epochs}", False)
-    bar.set_postfix({name: f"{row[name]:.2f}" for name in COLUMNS[2:]}, refresh=False)
 
 
 def save(session: Session, run: Run) -> None:

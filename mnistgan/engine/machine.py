@@ -3,8 +3,6 @@
 import importlib
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import ModuleType
 
 EXTRAS = {  # what each of them needs in Colab, where pip must leave the rest alone
@@ -25,26 +23,23 @@ def import_extra(module: str, extra: str) -> ModuleType:
         ) from error
 
 
-@contextmanager
-def no_chatter() -> Iterator[None]:
-    """Silences what compiled code writes to standard error, which Python cannot see."""
+def load_tensorflow() -> ModuleType:
+    """Loads TensorFlow without its start-up notes, which obey no log level.
+
+    Compiled code writes them to standard error, where Python cannot silence it; see
+    https://github.com/tensorflow/tensorflow/issues/100442.
+    """
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
-        yield
+        import tensorflow as tf
+
+        tf.config.list_physical_devices("GPU")
     finally:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-def load_tensorflow() -> ModuleType:
-    """Loads TensorFlow without its start-up notes, which obey no log level."""
-    with no_chatter():  # https://github.com/tensorflow/tensorflow/issues/100442
-        import tensorflow as tf
-
-        tf.config.list_physical_devices("GPU")
     return tf
 
 
