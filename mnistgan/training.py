@@ -346,7 +346,7 @@ def take_part(
         dataset = projects.load_dataset(settings, options.data_dir, pictures, own)
 
     def batches(step: int) -> Iterator[tuple]:
-        return make_batches(*dataset, settings, step, cluster)
+        return make_batches(*dataset, settings=settings, step=step, cluster=cluster)
 
     kept = loggers if cluster.chief else ()
     with closing(Loggers(kept, folder, dataclasses.asdict(settings))) as logs:
