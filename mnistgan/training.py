@@ -340,13 +340,13 @@ def take_part(
     place = int(state.step), settings.total_steps
     run = Run(folder, *place, history, float(state.seconds), cluster.chief)
 
-    dataset: tuple = ()  # a finished run needs none
+    dataset: projects.Dataset = np.empty(0), None  # a finished run needs none
     if not run.finished:
         own = cluster.own_numbers(settings, data.shuffled)
         dataset = projects.load_dataset(settings, options.data_dir, pictures, own)
 
     def batches(step: int) -> Iterator[tuple]:
-        return make_batches(*dataset, settings=settings, step=step, cluster=cluster)
+        return make_batches(*dataset, settings, step, cluster)
 
     kept = loggers if cluster.chief else ()
     with closing(Loggers(kept, folder, dataclasses.asdict(settings))) as logs:
