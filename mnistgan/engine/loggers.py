@@ -12,7 +12,7 @@ import os
 import uuid
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +29,9 @@ from mnistgan.engine.runs import read_history, read_scores
 
 class Logger:
     """What a logger must be able to do. By itself, it notes nothing."""
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        """Opens the diary of the run in a folder, or goes on with it."""
 
     def write(self, step: int, numbers: dict[str, float], pictures: list[Path]) -> None:
         """Notes numbers by name, and grids of drawings, for one step."""
@@ -129,10 +132,7 @@ def knows_you() -> bool:
     return any("api.wandb.ai" in path.read_text() for path in notes if path.is_file())
 
 
-LOGGERS: dict[str, Callable[..., Logger]] = {
-    "tensorboard": TensorBoard,
-    "wandb": WeightsAndBiases,
-}
+LOGGERS = {"tensorboard": TensorBoard, "wandb": WeightsAndBiases}
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -164,7 +164,7 @@ class Loggers(Callback):
             ValueError: There is no logger of that name.
         """
         check_names(names)
-        self._folder, self._note = folder, folder / "loggers.json"
+        self._folder = folder
         self._open: dict[str, Logger] = {}
         for name in names:
             if name in LOGGERS:
@@ -173,9 +173,19 @@ class Loggers(Callback):
 
     def update(self, step: int) -> None:
         """Copies everything that is new, up to and including `step`."""
+        note = self._folder / "loggers.json"
         for name, logger in list(self._open.items()):
             with self._guard(name):
-                self._copy(name, logger, step)
+                known = json.loads(note.read_text()) if note.exists() else {}
+                reached = known.get(name, -1)
+                for entry in news(self._folder, reached, step):
+                    logger.write(*entry)
+                known[name] = max(step, reached)
+                # First the note, then the disk: after a crash, rather a gap than rows
+                # twice.
+                with files.atomic_write(note) as aside:
+                    aside.write_text(json.dumps(known) + "\n")
+                logger.flush()
 
     def on_checkpoint(self, session: Session) -> None:
         """Copies what the new checkpoint knows, and no more."""
@@ -188,16 +198,6 @@ class Loggers(Callback):
         for name, logger in list(self._open.items()):
             with self._guard(name):
                 logger.close()
-
-    def _copy(self, name: str, logger: Logger, step: int) -> None:
-        known = json.loads(self._note.read_text()) if self._note.exists() else {}
-        reached = known.get(name, -1)
-        for entry in news(self._folder, reached, step):
-            logger.write(*entry)
-        # First the note, then the disk: rather a gap after a crash than rows twice.
-        with files.atomic_write(self._note) as aside:
-            aside.write_text(json.dumps({**known, name: max(step, reached)}) + "\n")
-        logger.flush()
 
     @contextmanager
     def _guard(self, name: str) -> Iterator[None]:
