@@ -17,19 +17,17 @@ class Adam(keras.optimizers.Adam):
         """Changes one variable, and the two memories that belong to it."""
         index = self._get_variable_index(variable)
         dtype = variable.dtype
-        powers = [
-            tf.pow(tf.cast(beta, dtype), tf.cast(self.iterations + 1, dtype))
-            for beta in (self.beta_1, self.beta_2)
-        ]
+        step = tf.cast(self.iterations + 1, dtype)
+        beta_1, beta_2 = (tf.cast(beta, dtype) for beta in (self.beta_1, self.beta_2))
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self._momentums[index].value.handle,
             v=self._velocities[index].value.handle,
-            beta1_power=powers[0],
-            beta2_power=powers[1],
+            beta1_power=tf.pow(beta_1, step),
+            beta2_power=tf.pow(beta_2, step),
             lr=tf.cast(learning_rate, dtype),
-            beta1=tf.cast(self.beta_1, dtype),
-            beta2=tf.cast(self.beta_2, dtype),
+            beta1=beta_1,
+            beta2=beta_2,
             epsilon=tf.cast(self.epsilon, dtype),
             grad=tf.cast(gradient, dtype),
         )
