@@ -34,12 +34,9 @@ def step_of(checkpoint: Path) -> int:
 def changed_by(state: tf.train.Checkpoint) -> list[tf.Variable]:
     """Everything that training changes, and that `save` saves."""
     adams = state.generator_optimizer, state.discriminator_optimizer
-    parts = [*(adam.variables for adam in adams), state.averaged.variables]
-    return [
-        *state.variables,
-        *(variable.value for part in parts for variable in part),
-        *(state.step, state.seconds, state.rollbacks, state.fixed_noise),
-    ]
+    known = [x.value for part in (*adams, state.averaged) for x in part.variables]
+    others = state.step, state.seconds, state.rollbacks, state.fixed_noise
+    return [*state.variables, *known, *others]
 
 
 def save(run: Path, state: tf.train.Checkpoint, best: int | None = None) -> None:
