@@ -372,15 +372,13 @@ class KeepResults(Callback):
     def on_end(self, session: Session) -> None:
         """Robots that were saved already stay as they are: knobs may have names."""
         folder, state = session.run.folder, session.state
-        generator = state.averaged
-        made = generator, state.discriminator
-        names = "generator.keras", f"{state.discriminator.name}.keras"
-        robots = [folder / name for name in names]
+        robots = {folder / "generator.keras": state.averaged}
+        robots[folder / f"{state.discriminator.name}.keras"] = state.discriminator
         saved = folder / "checkpoints" / f"step_{session.run.step:08}"
         if not checkpoints.are_kept(robots, saved):
-            for robot, path in zip(made, robots, strict=True):
+            for path, robot in robots.items():
                 save_model(robot, path)
-        plots.save_grid(draw(generator, state.fixed_noise), folder / "grid.png")
+        plots.save_grid(draw(state.averaged, state.fixed_noise), folder / "grid.png")
         plots.save_figure(plots.plot_losses(session.run.history), folder / "losses.png")
         grids = sorted((folder / "previews").glob("step_*.png"))
         if frames := plots.read_frames(grids):

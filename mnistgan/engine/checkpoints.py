@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -150,7 +150,7 @@ def lock_run(run: Path) -> Iterator[None]:
         lock.release()
 
 
-def are_kept(models: list[Path], checkpoint: Path) -> bool:
+def are_kept(models: Collection[Path], checkpoint: Path) -> bool:
     """Whether model files are there, undamaged, and not older than a checkpoint."""
     try:
         known = files.read_ledger(checkpoint.parent.parent)
