@@ -54,7 +54,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 def pytest_collection_modifyitems(items):
     """What takes longest begins first, and the judge before those who need it."""
-    order = ["notebooks", JUDGE, *LATER.values()]
+    order = ["notebooks", JUDGE, *LATER.values(), "test_workers.py", "test_faults.py"]
     items.sort(key=lambda item: (*order, scope := scope_of(item.path)).index(scope))
 
 

@@ -14,10 +14,15 @@ def load_digits(settings, data_dir=None, chosen=slice(None)) -> Dataset:
 def build_networks(settings):
     """Builds the generator and the discriminator of notebook 02."""
     generator = build_generator(
-        settings.noise_dim, settings.generator_width, settings.channels, settings.hidden
+        settings.noise_dim,
+        settings.generator_width,
+        channels=settings.channels,
+        hidden=settings.hidden,
     )
     discriminator = build_discriminator(
-        settings.discriminator_width, settings.channels, settings.noise_std
+        settings.discriminator_width,
+        channels=settings.channels,
+        noise_std=settings.noise_std,
     )
     return generator, discriminator
 
