@@ -6,7 +6,6 @@ than the newest checkpoint knows. A run that was killed, or that goes back, writ
 nothing twice: what a diary holds stays there, and new rows begin where it ended.
 """
 
-import importlib
 import json
 import os
 import uuid
@@ -15,7 +14,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,6 +22,7 @@ from PIL import Image
 
 from mnistgan.engine import files
 from mnistgan.engine.callbacks import Callback, Session
+from mnistgan.engine.machine import import_extra
 from mnistgan.engine.runs import read_history, read_scores
 
 
@@ -48,7 +47,7 @@ class TensorBoard(Logger):
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         """Opens the diary and notes the settings, if it is new."""
-        import_or_explain("tensorboard")
+        import_extra("tensorboard", "loggers")
         place = folder / "tensorboard"
         new = not place.exists()
         self._writer = tf.summary.create_file_writer(str(place))
@@ -85,7 +84,7 @@ class WeightsAndBiases(Logger):
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         """Opens the run's diary, and goes on with it when there is one."""
-        wandb = import_or_explain("wandb")
+        wandb = import_extra("wandb", "loggers")
         note = folder / "wandb" / "id.txt"
         name = note.read_text() if note.exists() else uuid.uuid4().hex[:8]
         with files.atomic_write(note) as aside:
@@ -112,16 +111,6 @@ class WeightsAndBiases(Logger):
     def close(self) -> None:
         """See `Logger.close`."""
         self._run.finish()
-
-
-def import_or_explain(package: str) -> ModuleType:
-    """Imports an optional package; ValueError, with the command, when it is missing."""
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise ValueError(
-            f"it needs one more package, {package}: pip install 'mnistgan[loggers]'"
-        ) from error
 
 
 def knows_you() -> bool:

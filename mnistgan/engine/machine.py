@@ -7,6 +7,7 @@ from types import ModuleType
 
 EXTRAS = {  # what each of them needs in Colab, where pip must leave the rest alone
     "anomaly": "scikit-learn",
+    "loggers": "tensorboard wandb",
     "faces": "dicebear-core dicebear-styles resvg-py",
     "music": "music21 pretty_midi (music21 needs Python 3.11 or newer)",
 }
