@@ -11,11 +11,15 @@ A variant is a simulated processor, a number of threads and a seed: each makes o
 robots. Under each, the tests marked `trained` and the notebooks run, and every
 comparison is noted by `margins.py`. The table shows, for each comparison, by how many
 standard deviations the worst of the healthy robots was away from failing, and whether
-a robot that learned nothing fails, as it should. What is found is kept in
-build/variants, and a variant that is there is not run again.
+a robot that learned nothing fails, as it should.
+
+What is found goes to margins.csv beside this file, which is committed: all of it takes
+hours, and so it may be measured a few variants at a time, on several machines. Raw
+notes and logs are kept in build/variants, and a variant that is there is not run again.
 """
 
 import argparse
+import csv
 import json
 import os
 import shutil
@@ -28,6 +32,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEPT = ROOT / "build" / "variants"
+MARGINS = Path(__file__).with_name("margins.csv")
 COUNT = 20
 PYTEST = [sys.executable, "-m", "pytest", "-q", "--durations=50"]
 PARTS = {
@@ -45,19 +50,28 @@ PROCESSORS = {
     "AVX-512": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"},
     "oneDNN off": {"TF_ENABLE_ONEDNN_OPTS": "0"},
 }
+QUICK = ("as it is", "AVX2", "AVX-512")  # the others take two or three times as long
 THREADS = (1, 2, 4)
+BROKEN = "learned nothing"
 
 
 def describe(number):
-    """The words for a variant, and its environment variables."""
-    processor = list(PROCESSORS)[number % len(PROCESSORS)]
+    """The words for a variant, and its environment variables.
+
+    The first ten simulate each processor twice. Another seed changes a robot just as
+    much, and costs less.
+    """
+    if number < 10:
+        processor = list(PROCESSORS)[number % len(PROCESSORS)]
+    else:
+        processor = QUICK[number // 3 % len(QUICK)]
     threads = str(THREADS[number % len(THREADS)])
     changes = PROCESSORS[processor] | {
         "TF_NUM_INTRAOP_THREADS": threads,
         "TF_NUM_INTEROP_THREADS": threads,
         "MARGINS_SEED": str(number),
     }
-    return f"{processor}, {threads} threads, seed {number}", changes
+    return f"{number:02} {processor}, {threads} threads", changes
 
 
 def write_startup(folder):
@@ -113,32 +127,58 @@ def read(folder):
     return found
 
 
-def table(healthy, broken):
-    """The lines of the table, the smallest margins first.
+def read_margins(path):
+    """For each variant, and the broken robots, the smallest slack of each check."""
+    found = defaultdict(dict)
+    if path.exists():
+        with open(path, newline="") as lines:
+            for row in csv.DictReader(lines):
+                check = row.pop("where"), row.pop("comparison")
+                for name, slack in row.items():
+                    if slack:
+                        found[name][check] = float(slack)
+    return found
 
-    Args:
-        healthy: For each variant, the smallest slack of each check.
-        broken: The same of robots that learned nothing.
-    """
-    slacks = defaultdict(list)
-    for found in healthy:
-        for check, slack in found.items():
-            slacks[check].append(slack)
+
+def write_margins(path, found):
+    """Writes what `read_margins` reads, without what is the same for all robots."""
+    healthy = [found[name] for name in found if name != BROKEN]
+    names = sorted(found, key=lambda name: (name != BROKEN, name))
+    with open(path, "w", newline="") as lines:
+        writer = csv.writer(lines, lineterminator="\n")
+        writer.writerow(["where", "comparison", *names])
+        for check in sorted({check for slacks in healthy for check in slacks}):
+            slacks = [found[name].get(check) for name in names]
+            if spread([each.get(check) for each in healthy]) != 0:
+                cells = ["" if slack is None else f"{slack:.4g}" for slack in slacks]
+                writer.writerow([*check, *cells])
+
+
+def spread(slacks):
+    """Their standard deviation; None of a single one, which says nothing."""
+    known = [slack for slack in slacks if slack is not None]
+    return round(statistics.stdev(known), 9) if len(known) > 1 else None
+
+
+def table(found):
+    """The lines of the table, the smallest margins first; see `read_margins`."""
+    broken = found.get(BROKEN, {})
+    healthy = [slacks for name, slacks in found.items() if name != BROKEN]
     rows = []
-    for check, found in slacks.items():
-        spread = statistics.stdev(found) if len(found) > 1 else 0.0
-        if spread > 1e-9:  # what is always the same does not hang on chance
-            rows.append((min(found) / spread, check, found))
+    for check in {check for slacks in healthy for check in slacks}:
+        slacks = [each[check] for each in healthy if check in each]
+        if sd := spread(slacks):  # what is always the same does not hang on chance
+            rows.append((min(slacks) / sd, check, slacks))
     yield "| margin | robots | worst | median | learned nothing | check |"
     yield "|---|---|---|---|---|---|"
-    for margin, (where, text), found in sorted(rows):
+    for margin, (where, text), slacks in sorted(rows):
         sick = broken.get((where, text))
         verdict = (
             "" if sick is None else f"{sick:.3g}, {'holds' if sick > 0 else 'fails'}"
         )
         yield (
-            f"| {margin:.1f} | {len(found)} | {min(found):.3g} | "
-            f"{statistics.median(found):.3g} | {verdict} | {where}: `{text}` |"
+            f"| {margin:.1f} | {len(slacks)} | {min(slacks):.3g} | "
+            f"{statistics.median(slacks):.3g} | {verdict} | {where}: `{text}` |"
         )
 
 
@@ -156,12 +196,17 @@ def main():
     for part in () if options.table else wanted:
         for number in options.variants:
             words, changes = describe(number)
-            print(f"Variant {number}: {words}", flush=True)
+            print(f"Variant {words}", flush=True)
             run(f"variant-{number:02}", changes, part)
         if options.core is None and part != EVERYTHING:
             run_broken(part)
-    healthy = [read(folder) for folder in sorted(KEPT.glob("variant-*"))]
-    print("\n".join(table(healthy, read(KEPT / "broken"))))
+    found = read_margins(MARGINS)
+    for folder in KEPT.glob("variant-*"):
+        words, _ = describe(int(folder.name.removeprefix("variant-")))
+        found[words] |= read(folder)
+    found[BROKEN] |= read(KEPT / "broken")
+    write_margins(MARGINS, found)
+    print("\n".join(table(found)))
 
 
 if __name__ == "__main__":
