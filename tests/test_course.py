@@ -157,6 +157,49 @@ def test_every_model_call_states_training(path):
                     assert "training" in [k.arg for k in node.keywords], cell.source
 
 
+# What a notebook calls something for: `SILENT` gives back nothing, what `DONE` gives
+# back is of no interest, `SHOWN` is called for its value. A new name joins one of them.
+SILENT = """print display show check prepared generator_works discriminator_works
+    learned draws_digits set_random_seed apply_gradients save save_grid save_film mkdir
+    rmtree write go_to start_dark clear append terminate kill disable wait_for sleep
+    train_attribute_classifier build apply add close"""
+DONE = """train write_text wait run set_value input set_xlabel set_ylabel set legend
+    plot plot_scores plot_losses plot_wheel batch_norm quick_step old_step train_step
+    step"""
+SHOWN = "round numpy list len Image"
+
+
+def useless(source):
+    """The expressions of a cell that nobody sees, or that nobody asked to see."""
+    tree = ast.parse(re.sub(r"^(\s*)%.*$", r"\1pass", source, flags=re.M))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant):
+            called = getattr(node.value, "func", None)
+            seen = node is tree.body[-1] and not source.rstrip().endswith(";")
+            known = SILENT + " " + (SHOWN if seen else DONE)
+            name = getattr(called, "attr", getattr(called, "id", ""))
+            if name not in known.split() if called else not seen:
+                yield ast.unparse(node)
+
+
+@each_notebook
+def test_a_cell_shows_its_result_and_nothing_else(path):
+    for cell in read(path).cells:
+        if cell.cell_type == "code" and "setup" not in cell.metadata.get("tags", []):
+            assert not list(useless(cell.source)), (
+                "not the cell's last expression, or nobody asked for its value: say in "
+                "SILENT, DONE or SHOWN what a new name is called for"
+            )
+
+
+def test_a_lost_and_a_stray_result_are_noticed():
+    lost = "probabilities.numpy()\nchecks.discriminator_works(discriminator)"
+    for source in (lost, "server.wait()", "a, b\nc", "for x in y:\n    x.shape"):
+        assert len(list(useless(source))) == 1, source
+    for source in ("server.wait();", "print(a)\na.shape", "a.save(b)\nround(a)"):
+        assert not list(useless(source)), source
+
+
 @each_notebook
 def test_mirrors_match_the_package(path):
     for cell in read(path).cells:
