@@ -12,6 +12,8 @@ import course
 import nbformat
 import pytest
 
+from mnistgan import data, evaluation, latent, sampling
+
 LESSONS = sorted((course.ROOT / "lessons").glob("[0-9]*.md"))
 PAGES = [
     *(course.ROOT / "lessons").glob("*.md"),
@@ -143,6 +145,41 @@ def test_a_notebook_has_its_lesson_and_its_solutions(path):
     recap = next(c.source for c in cells if c.source.startswith("## Recap"))
     assert len(re.findall(r"^- ", recap, re.M)) == 3
     assert any("redict, then run" in cell.source for cell in cells)
+    after = cells[[cell.source for cell in cells].index(turn) + 1].source
+    assert after == "# Your own experiments go here."
+
+
+@each_notebook
+def test_the_next_notebook_is_the_next_one(path):
+    numbers = [p.stem for p in course.notebooks() if is_lesson(p)]
+    after = numbers[numbers.index(path.stem) + 1 :][:1]
+    linked = re.findall(
+        r"\]\((?:\.\./)?(\d\d_\w+)\.ipynb\)", read(path).cells[-1].source
+    )
+    assert linked == after or not after
+
+
+@pytest.mark.parametrize("path", list(filter(is_lesson, course.notebooks())), ids=name)
+def test_an_exercise_names_only_what_the_notebook_has(path):
+    """Or it says where a name comes from: "from `mnistgan.data`"."""
+    cells = read(path).cells
+    words = {w for c in cells if not is_md(c) for w in re.findall(r"\w+", c.source)}
+    turn = next(c.source for c in cells if c.source.startswith("## Your turn"))
+    for exercise in re.findall(r"^\d\. .*$", turn, re.M):
+        known = words.union(dir(builtins))
+        for module in re.findall(r"from `([\w.]+)`", exercise):
+            known |= set(dir(importlib.import_module(module)))
+        for code in re.findall(r"`([^`.][^`]*)`", exercise):
+            tree = ast.parse(code.replace("…", "..."))
+            names = {x.id for x in ast.walk(tree) if isinstance(x, ast.Name)}
+            if names == {code}:  # an argument, unless a function bears that name
+                names &= set().union(*map(dir, (data, evaluation, latent, sampling)))
+            names -= {x.id for x in ast.walk(tree) if is_new(x)}
+            assert not names - known, f"{code}: the notebook has no such name"
+
+
+def is_new(node):
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
 @each_notebook
