@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 FIRST := /lab/tree/notebooks/00_pick_a_project.ipynb
 
-.PHONY: help digits test test-faults test-seeds test-matrix audit lab explore site clean pins mirrors badges bench robot pictures
+.PHONY: help digits test test-faults test-seeds test-matrix audit lab explore site clean pins mirrors badges bench robot pictures screenshots
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,7 @@ chromium:
 	@for name in chromium chromium-browser google-chrome; do \
 	  command -v $$name >/dev/null && exit 0; \
 	done; \
+	echo "Fetching Chromium for the browser tests: a minute or two."; \
 	[ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
 	{ $$sudo apt-get update -qq && $$sudo apt-get install -qq -y chromium; } \
 	  >/dev/null 2>&1 || echo "No Chromium here: the browser tests will be skipped."
@@ -69,6 +70,7 @@ badges: $(READY) ## write the course's address everywhere: make badges REPO=owne
 	$(BIN)/python tests/tools/course.py badges $(REPO)
 
 bench: $(READY) ## how fast is the step, how good the drawings, beside others? (an hour)
+	@echo "Fetching PyTorch and JAX, which the course is compared with: some minutes."
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python tests/benchmarks/speed.py
 	$(BIN)/python tests/benchmarks/cost.py
@@ -82,6 +84,10 @@ robot: $(READY) ## train the robot that comes with the course again, and judge i
 	$(BIN)/python -m mnistgan judge --model mnistgan/pretrained/digits.keras \
 	  --json mnistgan/pretrained/digits.json
 
+screenshots: $(READY) chromium ## take the pictures of website and notebook again
+	-$(BIN)/python -m pytest -q -o addopts="" tests/test_browser.py
+	$(BIN)/python images/make.py screenshots
+
 pictures: $(READY) ## make the pictures in images/ again
 	$(BIN)/python images/make.py
 	$(BIN)/python images/make_projects.py
@@ -89,7 +95,15 @@ pictures: $(READY) ## make the pictures in images/ again
 	$(BIN)/python images/make_music.py
 	$(BIN)/python images/make_workers.py
 
+# pip alone prints either nothing for minutes, or a line for each of 250 packages.
 $(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[all]'
+	@echo "Making the course's environment, .venv: 4 GB, this one time."
+	@echo "It takes two minutes on a quick line, and ten or more on a slow one."
+	@$(PYTHON) -m venv .venv
+	@{ $(BIN)/pip install --constraint constraints.txt --editable '.[all]' 2>&1 || \
+	  echo "FAILED"; } | while read -r first rest; do case "$$first" in \
+	  Collecting) n=$$((n + 1)); printf '\r  %s packages fetched ' $$n ;; \
+	  Installing) printf '\n  unpacking them: a minute or two\n' ;; \
+	  ERROR:* | error:*) printf '\n%s %s\n' "$$first" "$$rest" ;; \
+	  FAILED) exit 1 ;; esac; done
 	@touch $@

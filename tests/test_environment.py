@@ -143,3 +143,39 @@ def test_colab_uses_a_folder_that_was_brought_along(
     (tmp_path / "mnistgan").symlink_to(course.ROOT)
     colab.run_cell(course.SETUP.format(repository=NOWHERE)).raise_error()
     assert "Your machine" in capsys.readouterr().out
+
+
+PIP = """#!/bin/sh
+for name in $(seq 250); do echo "Collecting $name==1.0"; echo "  Using $name"; done
+[ -z "$BREAK" ] || { echo "ERROR: no such package"; exit 1; }
+echo "Installing collected packages: all of them"
+"""
+
+
+@pytest.mark.parametrize("broken", ["", "yes"])
+def test_making_the_environment_says_what_it_does_but_no_more(tmp_path, broken):
+    pip, ready = tmp_path / "pip", tmp_path / "ready"
+    pip.write_text(PIP)
+    pip.chmod(0o755)
+    command = ["make", "PYTHON=true", f"BIN={tmp_path}", f"READY={ready}", str(ready)]
+    done = subprocess.run(
+        command,
+        cwd=course.ROOT,
+        env={**os.environ, "BREAK": broken},
+        stdout=subprocess.PIPE,
+    )
+    said = done.stdout.decode()
+    assert "two minutes" in said and "250 packages" in said
+    assert said.count("\n") < 8 and "Using" not in said  # the count keeps its line
+    assert (done.returncode == 0, ready.exists()) == (not broken, not broken)
+    assert ("no such package" in said) == bool(broken)
+
+
+def test_the_environment_fits_into_the_disk_that_the_readme_asks_for():
+    wanted = re.search(r"(\d+) GB of disk", (course.ROOT / "README.md").read_text())
+    place = course.ROOT / ".venv"
+    if not (place / ".ready").exists():
+        pytest.skip("the environment lies elsewhere")
+    kilobytes = subprocess.run(["du", "-sk", place], capture_output=True, text=True)
+    used = int(kilobytes.stdout.split()[0]) / 1e6
+    assert used < 5 and used + 1 < int(wanted[1]), f".venv takes {used:.1f} GB"
