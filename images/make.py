@@ -1,15 +1,18 @@
 """Makes the pictures in this folder: `make digits robot test`, then `make pictures`.
 
-Only quality.png is made elsewhere, by `make bench`.
+Only quality.png is made elsewhere, by `make bench`. `make screenshots` is for those of
+the website and the notebook alone.
 """
 
 import io
 import json
+import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from mnistgan.engine import machine
 
@@ -182,10 +185,14 @@ def film():
     plots.save_film(small, HERE / "progress.gif")
 
 
-def light_copy(image, name, colours=32):
-    """Saves a picture with few colours, so that it is light."""
+def light_copy(image, name, colours=32, **words):
+    """Saves a picture with few colours, so that it is light; it may bear words."""
+    kept = PngInfo()
+    for key, text in words.items():
+        kept.add_itxt(key, text)
     with plots.files.atomic_write(HERE / name) as aside:
-        image.convert("RGB").quantize(colours).save(aside, optimize=True)
+        small = image.convert("RGB").quantize(colours)
+        small.save(aside, "PNG", optimize=True, pnginfo=kept)
 
 
 def leaning(strip):
@@ -220,14 +227,17 @@ def explorers():
 
 
 def screenshots():
-    """Those of the browser tests that the lessons show."""
-    for name in ("lab.png", "site.png", "site_phone.png"):
-        image = Image.open(HERE.parent / "build" / "screenshots" / name)
+    """Those of the browser tests that the lessons show, with the words on the page."""
+    for name in ("lab", "site", "site_phone"):
+        shot = HERE.parent / "build" / "screenshots" / f"{name}.png"
+        image = Image.open(shot)
         image.thumbnail((900, 900))
-        light_copy(image, name)
+        light_copy(image, shot.name, words=shot.with_suffix(".txt").read_text())
 
 
-if __name__ == "__main__":
+if sys.argv[1:] == ["screenshots"]:
+    screenshots()
+elif __name__ == "__main__":
     generator = load_generator(RUN / "generator.keras")
     noise = make_noise(generator, 64, seed=0)
     drawings = draw(generator, noise)

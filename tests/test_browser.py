@@ -2,9 +2,10 @@
 
 Chromium is driven by Playwright. `make test` installs it where Debian's packages are;
 elsewhere any Chromium or Chrome on the path will do. Screenshots go to
-build/screenshots, from where `make pictures` takes those of the lessons.
+build/screenshots, from where `make screenshots` takes those of the lessons.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import course
 import nbformat
 import pytest
 from patience import PATIENCE, until
+from PIL import Image
 from site_load import answers, free_port, start_site
 
 SHOTS = course.ROOT / "build" / "screenshots"
@@ -96,6 +98,17 @@ def no_news(tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTERLAB_SETTINGS_DIR", str(tmp_path))
 
 
+def matches_the_lessons(name, shown, view):
+    """Takes a screenshot, and compares its words with the lessons' picture of it."""
+    view.screenshot(path=SHOTS / f"{name}.png")
+    lines = filter(re.compile(r"[A-Za-z]+[ ?]").match, shown.inner_text().split("\n"))
+    words = "\n".join(lines)  # without numbers, and icons, whose names have no spaces
+    (SHOTS / f"{name}.txt").write_text(words)
+    with Image.open(course.ROOT / "images" / f"{name}.png") as kept:
+        old = kept.text.get("words", "")
+    assert words == old, f"images/{name}.png is out of date: run `make screenshots`"
+
+
 def drag_first_slider(page):
     """Drags the first slider of a notebook; returns the picture before and after."""
     picture = page.locator("img.mnistgan-picture").first
@@ -136,7 +149,8 @@ def test_sliders_are_alive_in_jupyterlab(browser, explorers, no_news):
         page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
         before, after = drag_first_slider(page)
         assert before != after
-        page.locator(".jp-Notebook .jp-Cell").last.screenshot(path=SHOTS / "lab.png")
+        cell = page.locator(".jp-Notebook .jp-Cell").last
+        matches_the_lessons("lab", cell, cell)
         page.close()
 
 
@@ -186,7 +200,7 @@ def test_the_website_draws_on_a_desk_and_on_a_phone(browser, site, name, width, 
     assert wide <= width, f"the page is {wide} pixels wide on a screen of {width}"
     page.locator("h1").scroll_into_view_if_needed()
     page.wait_for_timeout(500)
-    page.screenshot(path=SHOTS / f"{name}.png")
+    matches_the_lessons(name, page.locator("[data-testid=stMain]"), page)
     page.close()
 
 
