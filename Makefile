@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-FIRST := /lab/tree/notebooks/00_pick_a_project.ipynb
 
 .PHONY: help digits test test-faults test-seeds test-matrix audit lab explore site clean pins mirrors badges bench robot pictures screenshots
 
@@ -35,13 +34,13 @@ audit: $(READY) ## are there known holes in what the course installs? (needs a n
 	$(BIN)/uv tool run pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 lab: $(READY) ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=$(FIRST)
+	$(BIN)/python -m mnistgan lab
 
 explore: $(READY) ## the sliders of notebook 06 as a page, without the code
-	$(BIN)/voila mnistgan/site/explore.ipynb --strip_sources=True
+	$(BIN)/python -m mnistgan explore
 
 site: $(READY) ## a little website, where your robots draw for visitors
-	$(BIN)/streamlit run mnistgan/site/app.py --server.headless false
+	$(BIN)/python -m mnistgan site
 
 # For the browser tests. Where it cannot be had, they are skipped, and pytest says so.
 .PHONY: chromium

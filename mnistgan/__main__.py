@@ -1,4 +1,4 @@
-"""The command line: `python -m mnistgan train`, `draw`, `judge`, `export`, …"""
+"""The command line: `mnistgan train`, or `python -m mnistgan train`; `draw`, …"""
 
 import argparse
 import dataclasses
@@ -16,6 +16,7 @@ from mnistgan.engine.machine import load_tensorflow
 from mnistgan.engine.runs import ON_DIVERGENCE, STRATEGIES, TrainingDiverged
 from mnistgan.projects import PROJECTS
 from mnistgan.settings import PRESETS, Settings, choose_settings, pick_preset
+from mnistgan.site import serve
 
 
 def explain(field: dataclasses.Field) -> str:
@@ -43,7 +44,8 @@ def build_parser() -> argparse.ArgumentParser:
     robot.add_argument("--model", type=Path, help=own)
 
     about = "Teach a robot to draw: handwritten digits, faces, music."
-    parser = argparse.ArgumentParser(prog="python -m mnistgan", description=about)
+    name = "mnistgan" if Path(sys.argv[0]).stem == "mnistgan" else "python -m mnistgan"
+    parser = argparse.ArgumentParser(prog=name, description=about)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(run: Callable, about: str, *parents: argparse.ArgumentParser):
@@ -90,6 +92,8 @@ def build_parser() -> argparse.ArgumentParser:
     option("--to", choices=FORMATS, required=True, help="the format")
     place = ".onnx, .tflite, or a new folder for saved_model"
     option("--out", type=Path, required=True, metavar="FILE", help=place)
+
+    serve.add_commands(add)
     return parser
 
 

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnistgan.engine.machine import has_gpu, likes_bfloat16, load_tensorflow
+from mnistgan.engine import course_files
+from mnistgan.engine.machine import (
+    find_programs,
+    has_gpu,
+    likes_bfloat16,
+    load_tensorflow,
+)
 from mnistgan.projects import PROJECTS, find_project
 
 PRESETS = {
@@ -154,8 +160,13 @@ def pick_preset(preset: str | None = None) -> tuple[str, str]:
 
 
 def check_machine() -> None:
-    """Prints the versions, what the machine has, and the preset that suits it."""
+    """Prints the versions, what the machine has, and the preset that suits it.
+
+    And lets a notebook find the programs of its own environment, such as TensorBoard.
+    """
     from mnistgan import __version__
+
+    find_programs()
 
     tf = load_tensorflow()
     preset, reason = pick_preset()
@@ -205,8 +216,8 @@ def choose_settings(
 def runs_folder() -> Path:
     """Where runs are kept: `MNISTGAN_RUNS`, or `runs` in the course's folder.
 
-    Installed without the course's folder (in Colab), it is `runs` in the current one.
+    Where the course is installed and its folder is not there, it is `runs` beside the
+    notebooks that were copied; without those (in Colab), `runs` in the current folder.
     """
-    course = Path(__file__).resolve().parent.parent
-    home = course if (course / "pyproject.toml").exists() else Path()
-    return Path(os.environ.get("MNISTGAN_RUNS") or home / "runs")
+    wish = os.environ.get("MNISTGAN_RUNS")
+    return Path(wish) if wish else (course_files.find_home() or Path()) / "runs"

@@ -156,9 +156,8 @@ def test_sliders_are_alive_in_jupyterlab(browser, explorers, no_news):
 
 def test_the_page_of_make_explore_is_alive(browser):
     port = free_port()
-    notebook = course.ROOT / "mnistgan" / "site" / "explore.ipynb"
-    command = [sys.executable, "-m", "voila", str(notebook)]
-    command += [f"--port={port}", "--no-browser", "--strip_sources=True"]
+    command = [sys.executable, "-m", "mnistgan", "explore"]
+    command += ["--no-browser", f"--port={port}"]
     with serving(command, port, "/"):
         page = open_page(browser, f"http://127.0.0.1:{port}/", height=2000)
         before, after = drag_first_slider(page)

@@ -79,18 +79,7 @@ def colab(tmp_path, monkeypatch):
 
 def copy_of_the_course(folder):
     """A git repository with the course as it is now, uncommitted changes included."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=course.ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split("\0")
-    for name in filter(None, listed):
-        source, copy = course.ROOT / name, folder / name
-        if source.exists():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(source.read_bytes())
+    course.copy_to(folder)
     who = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     for command in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "all"]):
         subprocess.run(["git", *command], cwd=folder, check=True)

@@ -143,7 +143,7 @@ def test_what_is_missing_is_named_with_its_remedy(monkeypatch):
         raise ImportError(name)
 
     monkeypatch.setattr(importlib, "import_module", refuse)
-    with pytest.raises(ImportError, match=r"pip install -e '\.\[music\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'mnistgan\[music\]'"):
         machine.import_extra("music21", "music")
 
 

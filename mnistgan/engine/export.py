@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mnistgan.engine.machine import pip_install
+
 if TYPE_CHECKING:  # the command line reads `FORMATS` without waiting for TensorFlow
     from tensorflow import keras
 
@@ -49,7 +51,7 @@ def export(model: "keras.Model", kind: str, path: Path) -> None:
         except ImportError as error:
             raise ImportError(
                 f"exporting to {kind} needs more packages, and one of them is not "
-                f"there ({error}): pip install 'mnistgan[export]'"
+                f"there ({error}): {pip_install('export')}"
             ) from error
         except ValueError as error:
             from tensorflow import keras

@@ -2,7 +2,9 @@
 
 import importlib
 import os
+import shlex
 import sys
+import sysconfig
 from types import ModuleType
 
 EXTRAS = {  # what each of them needs in Colab, where pip must leave the rest alone
@@ -10,7 +12,14 @@ EXTRAS = {  # what each of them needs in Colab, where pip must leave the rest al
     "loggers": "tensorboard wandb",
     "faces": "dicebear-core dicebear-styles resvg-py",
     "music": "music21 pretty_midi (music21 needs Python 3.11 or newer)",
+    "notebooks": "jupyterlab ipywidgets voila",
+    "site": "streamlit",
 }
+
+
+def pip_install(extra: str) -> str:
+    """The command that brings an extra into this environment, from any folder."""
+    return f"{shlex.quote(sys.executable)} -m pip install 'mnistgan[{extra}]'"
 
 
 def import_extra(module: str, extra: str) -> ModuleType:
@@ -19,8 +28,8 @@ def import_extra(module: str, extra: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise ImportError(
-            f"this needs more ({error}): `.venv/bin/pip install -e '.[{extra}]'`, or, "
-            f"in Colab, %pip install {EXTRAS[extra]}"
+            f"this needs more ({error}): `{pip_install(extra)}`, or, in Colab, "
+            f"%pip install {EXTRAS[extra]}"
         ) from error
 
 
@@ -56,3 +65,14 @@ def likes_bfloat16() -> bool:
         details = tf.config.experimental.get_device_details(gpu)
         return details.get("compute_capability", (0, 0)) >= (8, 0)
     return False
+
+
+def find_programs() -> None:
+    """Puts this environment's programs on the path, as activating it would.
+
+    Otherwise a notebook finds `tensorboard` only where somebody has activated the
+    environment before JupyterLab was started.
+    """
+    own, path = sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)
+    if path.split(os.pathsep)[0] != own:
+        os.environ["PATH"] = os.pathsep.join([own, path])

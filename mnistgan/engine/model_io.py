@@ -108,7 +108,9 @@ def load_model(path: str | os.PathLike) -> keras.Model:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}; train first: make digits")
+        raise FileNotFoundError(
+            f"there is no file {path}; train first: python -m mnistgan train"
+        )
     if not path.name.endswith(".keras"):
         raise ValueError(
             f"{path} does not end in .keras; only such files are opened. If it is one, "

@@ -1,1 +1,1 @@
-"""A little website for a robot: `make site`. It needs `pip install mnistgan[site]`."""
+"""The pages: `mnistgan site`, a website for a robot, `explore`, and `lab`."""

@@ -1,4 +1,4 @@
-"""The website itself: `make site`, or `streamlit run mnistgan/site/app.py`."""
+"""The website itself: `mnistgan site`, or `streamlit run mnistgan/site/app.py`."""
 
 import random
 from pathlib import Path

@@ -43,9 +43,9 @@ def answers(address):
 
 def start_site(port, **environment):
     """Starts the website and waits until it answers."""
-    command = [sys.executable, "-m", "streamlit", "run", str(APP)]
+    command = [sys.executable, "-m", "mnistgan", "site", "--no-browser"]
     server = subprocess.Popen(
-        [*command, "--server.port", str(port)],
+        [*command, "--port", str(port)],
         cwd=ROOT,
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ import ast
 import importlib
 import inspect
 import re
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -42,6 +43,26 @@ from tensorflow.keras import layers
 def notebooks() -> list[Path]:
     """All notebooks, solutions included."""
     return sorted((ROOT / "notebooks").rglob("[0-9]*.ipynb"))
+
+
+def copy_to(folder: Path) -> list[str]:
+    """Copies the course as it is now, uncommitted changes included; returns all names.
+
+    What git ignores stays behind: runs, caches, and what was built before.
+    """
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\0")
+    names = [name for name in listed if name and (ROOT / name).exists()]
+    for name in names:
+        copy = folder / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes((ROOT / name).read_bytes())
+    return names
 
 
 def repository() -> str:

@@ -1,0 +1,60 @@
+"""Where the course's notebooks, lessons and pictures lie, and how to copy them."""
+
+from pathlib import Path
+
+from mnistgan.engine import files
+
+PACKAGE = Path(__file__).resolve().parent.parent
+PARTS = ("notebooks", "lessons", "images")
+FIRST = "notebooks/00_pick_a_project.ipynb"
+
+
+def find_home() -> Path | None:
+    """The course's folder, or a copy of it around the current one; None without any."""
+    here = Path.cwd()
+    places = [PACKAGE.parent, here, *here.parents]
+    return next((place for place in places if (place / FIRST).is_file()), None)
+
+
+def originals() -> list[tuple[Path, Path]]:
+    """The course's files, and each one's place in a copy.
+
+    They lie in the course's folder, or, where there is none, in the installed package.
+    """
+    checkout = PACKAGE.parent
+    root = checkout if (checkout / FIRST).is_file() else PACKAGE / "course"
+    found = (path for part in PARTS for path in sorted((root / part).rglob("*")))
+    pairs = ((path, path.relative_to(root)) for path in found if path.is_file())
+    kept = "__pycache__", ".ipynb_checkpoints"
+    return [(path, place) for path, place in pairs if not {*kept} & {*place.parts}]
+
+
+def copy_to(folder: Path) -> tuple[int, list[Path]]:
+    """Copies the course's files into a folder, and changes none that is there.
+
+    Args:
+        folder: It is made where it is missing.
+
+    Returns:
+        How many files were copied, and which ones stayed because they differ from the
+        course's.
+
+    Raises:
+        OSError: The folder cannot be made or written to.
+    """
+    copied, changed = 0, []
+    for path, place in originals():
+        raw, goal = path.read_bytes(), folder / place
+        try:
+            if not goal.exists():
+                with files.atomic_write(goal) as aside:
+                    aside.write_bytes(raw)
+                copied += 1
+            elif goal.read_bytes() != raw:
+                changed.append(place)
+        except OSError as error:
+            raise OSError(
+                f"the course cannot be copied to {folder} ({error.strerror or error}); "
+                "choose another folder"
+            ) from error
+    return copied, changed
