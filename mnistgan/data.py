@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from mnistgan.datasets import mnist
 from mnistgan.engine import valid
+from mnistgan.engine.bars import slow
 
 
 def prepare_image(image: tf.Tensor) -> tf.Tensor:
@@ -84,7 +85,7 @@ def prepare_all(images: np.ndarray) -> np.ndarray:
         batch of a run is cast to [-1, 1] when it is its turn.
     """
     large = np.empty((len(images), 64, 64, 1), np.uint8)
-    for start in range(0, len(images), 1000):
+    for start in slow(range(0, len(images), 1000), "Enlarging"):
         part = slice(start, start + 1000)
         large[part] = to_uint8(prepare_image(images[part]))
     return large

@@ -22,6 +22,8 @@ from tensorflow.keras import layers
 
 from mnistgan import data, metrics
 from mnistgan.engine import files
+from mnistgan.engine.bars import epochs_bar, slow
+from mnistgan.engine.keras_state import own_keras
 from mnistgan.engine.model_io import load_model, save_model
 from mnistgan.engine.valid import checked, pictures
 from mnistgan.sampling import draw, make_noise
@@ -77,6 +79,16 @@ def shrink(images: np.ndarray) -> np.ndarray:
     return small
 
 
+def as_judged(digits: np.ndarray) -> np.ndarray:
+    """Takes digits `(count, 28, 28, 1)`, uint8, the way of all pictures; see `shrink`.
+
+    They are enlarged first, a part at a time, so that few are large at once.
+    """
+    parts = [digits[start : start + PART] for start in range(0, len(digits), PART)]
+    ready = [shrink(data.prepare_all(part)) for part in slow(parts, "Making ready")]
+    return np.concatenate(ready)
+
+
 def build_judge() -> keras.Model:
     """Builds the judge: picture in, one logit for each of the ten digits out.
 
@@ -119,6 +131,12 @@ def train_network(settings: JudgeSettings, images, labels) -> keras.Model:
     )
     network.fit(images, labels, settings.batch_size, settings.epochs, verbose=2)
     return network
+
+
+def train_reader(settings: JudgeSettings, images, labels, words: str) -> keras.Model:
+    """Does what `train_network` does, and shows a bar, with `words`, meanwhile."""
+    with epochs_bar(settings.epochs, words):
+        return train_network(settings, images, labels)
 
 
 @dataclass(frozen=True)
@@ -178,8 +196,8 @@ def read(network: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarr
     Returns:
         Features `(count, 64)` and the probability of each digit `(count, 10)`, float32.
     """
-    parts = (images[start : start + PART] for start in range(0, len(images), PART))
-    seen = [network(shrink(part), training=False) for part in parts]
+    parts = [images[start : start + PART] for start in range(0, len(images), PART)]
+    seen = [network(shrink(x), training=False) for x in slow(parts, "Reading")]
     features, logits = (tf.concat(part, 0) for part in zip(*seen, strict=True))
     return features.numpy(), tf.nn.softmax(logits).numpy()
 
@@ -269,6 +287,7 @@ def load_kept(model: Path, note: Path, settings: JudgeSettings) -> keras.Model |
         return None
 
 
+@own_keras()
 def load_judge(
     folder: str | os.PathLike | None = None,
     settings: JudgeSettings | None = None,
@@ -293,9 +312,9 @@ def load_judge(
     model, note = folder / "judge.keras", folder / "judge.json"
     network = load_kept(model, note, settings)
     if network is None:
-        print("Training the judge, once:")
         images, labels = data.load_mnist("train", data_dir)
-        network = train_network(settings, shrink(data.prepare_all(images)), labels)
+        words = "Training the judge, once"
+        network = train_reader(settings, as_judged(images), labels, words)
         save_model(network, model)
         with files.atomic_write(note) as aside:
             aside.write_text(json.dumps(recipe_of(settings, model), indent=2) + "\n")
@@ -318,7 +337,7 @@ def load_real_rows(split: str, data_dir: str | os.PathLike | None = None) -> np.
         `(count, 784)`, float32, in [-1, 1]: rows for `metrics.nearest`.
     """
     images, _ = data.load_mnist(split, data_dir)
-    return shrink(data.prepare_all(images)).reshape(len(images), -1)
+    return as_judged(images).reshape(len(images), -1)
 
 
 def copied_share(images: np.ndarray, real_rows: np.ndarray, limit: float) -> float:
@@ -379,7 +398,8 @@ def compare(
     real_rows = load_real_rows("train", data_dir)
     limit = copy_limit(real_rows, load_real_rows(f"test[:{COMPARED}]", data_dir))
     rows = {}
-    for name, images in {"drawn": drawn, "real": real, "noise": noise}.items():
+    sets = {"drawn": drawn, "real": real, "noise": noise}
+    for name, images in slow(sets.items(), "Judging"):
         copied = copied_share(images, real_rows, limit)
         rows[name] = dataclasses.replace(score(judge, images), copied=copied)
     return rows

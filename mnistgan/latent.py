@@ -16,6 +16,7 @@ from mnistgan import sampling
 from mnistgan.data import to_float
 from mnistgan.datasets.image_folder import open_flat
 from mnistgan.engine import files, valid
+from mnistgan.engine.keras_state import own_keras
 from mnistgan.sampling import draw, make_noise, noise_dim, one_hot_labels, with_labels
 from mnistgan.settings import runs_folder
 
@@ -164,7 +165,7 @@ def find_directions(generator, count: int = 6, seed: int = 0) -> Directions:
     sketch = keras.Model(generator.input, first.output)
     noise = make_noise(generator, 5_000, seed)
     asked = with_labels(noise, one_hot_labels(generator, len(noise)))
-    seen = keras.layers.Flatten()(sketch(asked, training=False)).numpy()
+    seen = tf.cast(sketch(asked, training=False), "float32").numpy().reshape(5_000, -1)
     seen -= seen.mean(axis=0)
     _, components = np.linalg.eigh(seen.T @ seen)  # in columns, the strongest last
     along = seen @ components[:, : -count - 1 : -1]
@@ -244,6 +245,7 @@ def prepare_drawing(source: str | os.PathLike | bytes | np.ndarray) -> np.ndarra
 
 @valid.checked(picture=valid.array(None, None, kinds="u"))
 @valid.checked(steps=valid.integer(1, 100_000), seed=valid.integer())
+@own_keras()
 def find_noise(
     generator: keras.Model, picture: np.ndarray, steps: int = 150, seed: int = 0
 ) -> tuple[tf.Tensor, float]:

@@ -5,6 +5,7 @@ Each takes features: rows of numbers, one row for a picture.
 
 import numpy as np
 
+from mnistgan.engine.bars import slow
 from mnistgan.engine.valid import array, checked, finite, shares
 
 NEIGHBOURS = 5  # k of precision, recall, density and coverage (Naeem et al. 2020)
@@ -46,8 +47,8 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
 def reach(features: np.ndarray) -> np.ndarray:
     """Each row's distance to its `NEIGHBOURS`-th nearest other row, `(count,)`."""
     parts = [features[i : i + PART] for i in range(0, len(features), PART)]
-    nearest = [np.partition(distances(p, features), NEIGHBOURS, 1) for p in parts]
-    return np.concatenate([part[:, NEIGHBOURS] for part in nearest])
+    far = (distances(part, features) for part in slow(parts, "Measuring"))
+    return np.concatenate([np.partition(x, NEIGHBOURS, 1)[:, NEIGHBOURS] for x in far])
 
 
 @checked(real=finite(array(None)), fake=finite(array(None)))
@@ -77,7 +78,7 @@ def neighbourhoods(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
     real_reach, fake_reach = reach(real), reach(fake)
     balls, nearest = np.zeros(len(fake)), np.full(len(real), np.inf)
     recalled = np.zeros(len(real), bool)
-    for start in range(0, len(fake), PART):
+    for start in slow(range(0, len(fake), PART), "Comparing"):
         part = slice(start, start + PART)
         apart = distances(fake[part], real)
         balls[part] = np.sum(apart < real_reach, 1)
@@ -103,7 +104,7 @@ def nearest(rows: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarra
         Which row of the album, `(count,)`, int64, and how far it is, `(count,)`.
     """
     which, far = [], []
-    for start in range(0, len(rows), PART // 2):
+    for start in slow(range(0, len(rows), PART // 2), "Comparing"):
         apart = distances(rows[start : start + PART // 2], others)
         which.append(apart.argmin(1))
         far.append(apart.min(1))

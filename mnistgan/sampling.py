@@ -10,6 +10,7 @@ from tensorflow import keras
 
 from mnistgan.data import one_hot, to_uint8
 from mnistgan.engine import files, legacy, valid
+from mnistgan.engine.bars import slow
 from mnistgan.engine.model_io import load_model
 from mnistgan.engine.runs import read_history
 from mnistgan.settings import Settings, runs_folder
@@ -169,7 +170,7 @@ def draw(generator: keras.Model, noise: tf.Tensor, labels: Labels = None) -> np.
     if noise.ndim != 2 or noise.shape[1] != dim or not len(noise):
         raise ValueError(f"noise has shape {noise.shape}; it must be (count, {dim})")
     encoded, parts = one_hot_labels(generator, len(noise), labels), []
-    for start in range(0, len(noise), DRAWN_AT_ONCE):
+    for start in slow(range(0, len(noise), DRAWN_AT_ONCE), "Drawing"):
         part = slice(start, start + DRAWN_AT_ONCE)
         asked = with_labels(noise[part], None if encoded is None else encoded[part])
         parts.append(to_uint8(generator(asked, training=False)).numpy())

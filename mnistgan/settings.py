@@ -10,6 +10,7 @@ from typing import Any
 
 from mnistgan.engine import course_files
 from mnistgan.engine.machine import (
+    count_cores,
     find_programs,
     has_gpu,
     likes_bfloat16,
@@ -141,7 +142,7 @@ def pick_preset(preset: str | None = None) -> tuple[str, str]:
     Raises:
         ValueError: There is no preset of that name.
     """
-    cores = os.cpu_count() or 1
+    cores = count_cores()
     if preset:
         name, reason = preset, "you asked for it"
     elif wish := os.environ.get("MNISTGAN_PRESET"):
@@ -163,19 +164,31 @@ def check_machine() -> None:
     """Prints the versions, what the machine has, and the preset that suits it.
 
     And lets a notebook find the programs of its own environment, such as TensorBoard.
+    In this process, Keras' global settings are the course's from now on: the cells of
+    its notebooks build robots by hand.
+
+    Raises:
+        ImportError: Keras cannot work for the course; the message says why.
     """
     from mnistgan import __version__
 
     find_programs()
-
     tf = load_tensorflow()
+    from mnistgan.engine import keras_state
+
     preset, reason = pick_preset()
     print(
         f"mnistgan {__version__}, TensorFlow {tf.__version__}, "
         f"Keras {tf.keras.__version__}, Python {platform.python_version()}"
     )
-    print(f"Your machine: {os.cpu_count()} cores, {'a' if has_gpu() else 'no'} GPU.")
+    cores = "1 core" if count_cores() == 1 else f"{count_cores()} cores"
+    print(f"Your machine: {cores}, {'a' if has_gpu() else 'no'} GPU.")
     print(f"It will train with the preset {preset!r}, because {reason}.")
+    if others := keras_state.use_ours():
+        print(
+            f"Your Keras is set to {others}. This notebook works with Keras' usual "
+            "settings instead; your configuration file stays as it is."
+        )
     if "google.colab" in sys.modules and not has_gpu():
         print(
             "Colab can lend you a GPU: Runtime → Change runtime type → T4 GPU. "

@@ -18,6 +18,7 @@ from mnistgan.engine import checkpoints, loop, runs
 from mnistgan.engine.accelerate import accelerate
 from mnistgan.engine.callbacks import Callback, Session
 from mnistgan.engine.distribute import SINGLE, Cluster, form_cluster, shared_normal
+from mnistgan.engine.keras_state import own_keras
 from mnistgan.engine.loggers import Loggers, check_names
 from mnistgan.engine.model_io import save_model
 from mnistgan.engine.optimizers import Adam
@@ -109,6 +110,7 @@ class LinearDecay(keras.optimizers.schedules.PolynomialDecay):
         return super().__call__(step) * 0.5 ** tf.cast(self.rollbacks, tf.float32)
 
 
+@own_keras()
 def new_state(settings: Settings, cluster: Cluster = SINGLE) -> tf.train.Checkpoint:
     """Builds everything that training changes, so that all of it can be saved.
 
@@ -122,15 +124,10 @@ def new_state(settings: Settings, cluster: Cluster = SINGLE) -> tf.train.Checkpo
     """
     keras.utils.set_random_seed(settings.seed)
     policy = "mixed_bfloat16" if settings.mixed_precision else "float32"
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)
-    try:
-        with cluster.strategy.scope():
-            project = projects.find_project(settings.project)
-            generator, discriminator = project.build(settings)
-            averaged = keras.models.clone_model(generator)
-    finally:
-        keras.config.set_dtype_policy(before)
+    with own_keras(dtype_policy=policy), cluster.strategy.scope():
+        project = projects.find_project(settings.project)
+        generator, discriminator = project.build(settings)
+        averaged = keras.models.clone_model(generator)
 
     rollbacks = tf.Variable(0, dtype=tf.int64)
 
@@ -253,6 +250,7 @@ class Options:
                 raise ValueError(f"{name} is {value!r}; choose from {', '.join(known)}")
 
 
+@own_keras()
 def train(
     settings: Settings | None = None,
     folder: str | os.PathLike | None = None,

@@ -89,7 +89,8 @@ def test_a_notebook_keeps_the_order(path):
     assert text[1] == course.badge(path)
     assert text[2].startswith("**You will**") and "on 2 cores" in text[2]
     assert text[3] == course.setup_source()
-    assert cells[3].metadata.tags == ["setup"]
+    assert cells[3].metadata == {"tags": ["setup"], **course.COLLAPSED}
+    assert text[3].startswith("# @title ") and len(lines(cells[3])) <= 15
     prose = "\n".join(cell.source for cell in cells if is_md(cell))
     assert len(re.findall(r"^# ", prose, re.M)) == 1
     headings = re.findall(r"^## (.+)$", prose, re.M)
@@ -339,6 +340,7 @@ def test_new_badges_go_everywhere(tmp_path, monkeypatch):
         text = path.read_text()
         assert "ada/robots/blob/main/notebooks" in text and old not in text
         assert read(path).cells[3].source == course.setup_source()
+        assert "git+https://github.com/ada/robots" in course.setup_source()
     assert "ada/robots" in (tmp_path / "README.md").read_text()
     with pytest.raises(SystemExit, match="owner/name"):
         course.set_address("no address")

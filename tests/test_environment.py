@@ -89,7 +89,7 @@ def copy_of_the_course(folder):
 def test_colab_installs_the_course_and_leaves_tensorflow_alone(tmp_path):
     """Runs the set-up cell in a process of its own, which has no course at first."""
     address = f"file://{copy_of_the_course(tmp_path / 'origin')}"
-    cell = course.SETUP.format(repository=address)
+    cell = course.setup_source(address)
     script = (
         "import sys, types; sys.modules['google.colab'] = types.ModuleType('colab')\n"
         "from IPython.core.interactiveshell import InteractiveShell\n"
@@ -122,15 +122,16 @@ def test_colab_without_an_address_says_how_to_bring_the_course(
     colab, capsys, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "mnistgan", None)  # not installed
-    colab.run_cell(course.SETUP.format(repository=NOWHERE)).raise_error()
-    assert "upload its folder" in capsys.readouterr().out
+    with pytest.raises(ImportError, match=r"mnistgan.*make lab.*upload the folder"):
+        colab.run_cell(course.setup_source(NOWHERE)).raise_error()
+    assert "tensorflow" not in colab.user_ns, "it went on without the course"
 
 
 def test_colab_uses_a_folder_that_was_brought_along(
     colab, tmp_path, monkeypatch, capsys
 ):
     (tmp_path / "mnistgan").symlink_to(course.ROOT)
-    colab.run_cell(course.SETUP.format(repository=NOWHERE)).raise_error()
+    colab.run_cell(course.setup_source(NOWHERE)).raise_error()
     assert "Your machine" in capsys.readouterr().out
 
 

@@ -1,6 +1,8 @@
 """The sliders, without a browser."""
 
+import importlib
 import io
+import sys
 import time
 
 import numpy as np
@@ -11,6 +13,15 @@ from PIL import Image
 from mnistgan import latent
 from mnistgan.sampling import PRETRAINED, draw, load_generator, make_noise
 from mnistgan.widgets import explore
+
+
+def test_a_kernel_without_ipywidgets_gets_a_sentence(monkeypatch):
+    for name in ("explore", "canvas"):
+        monkeypatch.delitem(sys.modules, f"mnistgan.widgets.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    for name in ("explore", "canvas"):
+        with pytest.raises(ImportError, match=r"this needs more .* 'mnistgan\[notebooks\]'"):
+            importlib.import_module(f"mnistgan.widgets.{name}")
 
 
 @pytest.fixture(scope="module")

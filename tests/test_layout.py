@@ -55,6 +55,13 @@ def test_arrows_only_go_down():
             assert not upwards, f"{name} imports {upwards}"
 
 
+def test_no_logic_hangs_on_assert():
+    """Since `python -O` leaves it out."""
+    for name, path in MODULES.items():
+        nodes = ast.walk(ast.parse(path.read_text()))
+        assert not any(isinstance(node, ast.Assert) for node in nodes), name
+
+
 def test_the_course_has_few_modules_on_top():
     assert len(list(PACKAGE.glob("*.py"))) <= 14
 

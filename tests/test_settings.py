@@ -10,6 +10,7 @@ from PIL import Image
 
 from mnistgan import settings
 from mnistgan.__main__ import main
+from mnistgan.engine import launch
 from mnistgan.models import build_generator
 from mnistgan.settings import PRESETS, Settings, choose_settings, pick_preset
 
@@ -28,7 +29,7 @@ def no_wish(monkeypatch):
 )
 def test_the_machine_decides(monkeypatch, gpu, cores, preset):
     monkeypatch.setattr(settings, "has_gpu", lambda: gpu)
-    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    monkeypatch.setattr(settings, "count_cores", lambda: cores)
     name, reason = pick_preset()
     assert name == preset and ("GPU" in reason)
     chosen = choose_settings()
@@ -91,6 +92,22 @@ def test_checking_the_machine_says_what_it_found(capsys):
     settings.check_machine()
     text = capsys.readouterr().out
     assert "TensorFlow" in text and "cores" in text and "because" in text
+
+
+def test_only_the_cores_that_may_be_used_count(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3}, raising=False)
+    monkeypatch.setattr(settings, "has_gpu", lambda: False)
+    settings.check_machine()
+    text = capsys.readouterr().out
+    assert "Your machine: 1 core, no GPU." in text and "only one core" in text
+    monkeypatch.setattr(
+        "os.sched_getaffinity", lambda _: {0, 1, 2, 3, 4, 5}, raising=False
+    )
+    given = []
+    monkeypatch.setattr("subprocess.Popen", lambda *_, env, **__: given.append(env))
+    launch.start(2, [], tmp_path)
+    assert [env["TF_NUM_INTRAOP_THREADS"] for env in given] == ["3", "3"]
 
 
 @pytest.mark.parametrize("switch, warnings", [("0", 1), ("1", 0)])

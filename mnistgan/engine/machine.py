@@ -1,10 +1,12 @@
-"""What this machine has: optional packages, and perhaps a GPU."""
+"""What this machine has: Keras as we need it, other packages, and perhaps a GPU."""
 
 import importlib
+import json
 import os
 import shlex
 import sys
 import sysconfig
+from pathlib import Path
 from types import ModuleType
 
 EXTRAS = {  # what each of them needs in Colab, where pip must leave the rest alone
@@ -33,12 +35,73 @@ def import_extra(module: str, extra: str) -> ModuleType:
         ) from error
 
 
+class NotReady(ImportError):
+    """Keras cannot work for the course as this machine is set up."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows instead of a traceback: the sentence alone."""
+        return [f"Sorry: {self}."]
+
+
+def keras_file() -> Path:
+    """Where Keras' configuration file is, if there is one."""
+    return Path(os.environ.get("KERAS_HOME", "~/.keras"), "keras.json").expanduser()
+
+
+def keras_backend() -> tuple[str, str]:
+    """Which backend Keras has, or will have once it is imported, and what says so.
+
+    Like Keras itself, it looks at `KERAS_BACKEND` first, and then at the file.
+    """
+    if keras := sys.modules.get("keras"):
+        return keras.config.backend(), "as it was imported"
+    try:
+        kept = json.loads(keras_file().read_text()).get("backend", "tensorflow")
+    except (OSError, ValueError, AttributeError):  # none, or one that Keras ignores
+        kept = "tensorflow"
+    named = os.environ.get("KERAS_BACKEND")
+    return (named, "KERAS_BACKEND") if named else (kept, str(keras_file()))
+
+
+def check_keras() -> None:
+    """Refuses what the course's Keras cannot work with, before Keras is imported.
+
+    Raises:
+        NotReady: Another backend than TensorFlow, or the Keras of old; the message says
+            what asked for it.
+    """
+    backend, source = keras_backend()
+    if backend != "tensorflow":
+        raise NotReady(
+            f"Keras is to calculate with {backend!r} ({source}), but the course needs "
+            "TensorFlow: restart with KERAS_BACKEND=tensorflow, which in a notebook "
+            "is a first cell with %env KERAS_BACKEND=tensorflow"
+        )
+    if (switch := os.environ.get("TF_USE_LEGACY_KERAS")) in ("1", "true", "True"):
+        raise NotReady(
+            f"TF_USE_LEGACY_KERAS is {switch!r}, but the course needs Keras 3: restart "
+            "with TF_USE_LEGACY_KERAS=0, which in a notebook is a first cell with %env "
+            "TF_USE_LEGACY_KERAS=0"
+        )
+
+
+def count_cores() -> int:
+    """How many cores this process may use; `taskset` and the like allow fewer."""
+    if hasattr(os, "sched_getaffinity"):  # not on a Mac, nor on Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def load_tensorflow() -> ModuleType:
     """Loads TensorFlow without its start-up notes, which obey no log level.
 
     Compiled code writes them to standard error, where Python cannot silence it; see
     https://github.com/tensorflow/tensorflow/issues/100442.
+
+    Raises:
+        NotReady: TensorFlow or Keras cannot be imported, or not in a way that we need.
     """
+    check_keras()
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -46,6 +109,12 @@ def load_tensorflow() -> ModuleType:
         import tensorflow as tf
 
         tf.config.list_physical_devices("GPU")
+        importlib.import_module("keras")
+    except Exception as error:  # a broken library or configuration can fail anyhow
+        raise NotReady(
+            f"Keras cannot be imported ({error!r}): if {keras_file()} holds something "
+            "unusual, correct it or delete it; else, install the course again"
+        ) from error
     finally:
         os.dup2(kept, 2)
         os.close(kept)

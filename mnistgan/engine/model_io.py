@@ -12,6 +12,7 @@ from typing import Any
 from tensorflow import keras
 
 from mnistgan.engine import files, legacy_layers
+from mnistgan.engine.keras_state import own_keras
 
 KINDS = {  # what a model may be made of, by the module that Keras writes down
     "keras.layers": keras.layers,
@@ -92,6 +93,7 @@ def check_model(path: Path) -> None:
             )
 
 
+@own_keras()
 def load_model(path: str | os.PathLike) -> keras.Model:
     """Loads a model that the course wrote; see `check_model`.
 

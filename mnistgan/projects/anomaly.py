@@ -15,6 +15,7 @@ from tensorflow import keras
 from mnistgan import metrics
 from mnistgan.data import prepare_all, to_float
 from mnistgan.datasets import mnist
+from mnistgan.engine.bars import slow
 from mnistgan.engine.machine import import_extra
 from mnistgan.engine.model_io import load_model
 from mnistgan.engine.valid import array, checked, finite, integer, listed
@@ -54,7 +55,7 @@ def is_anomaly(labels: np.ndarray, digit: int, protocol: str) -> np.ndarray:
 def in_parts(score, pictures: np.ndarray) -> np.ndarray:
     """Applies a function to a few hundred pictures at a time: bounds the memory."""
     parts = np.split(pictures, range(AT_ONCE, len(pictures), AT_ONCE))
-    return np.concatenate([score(to_float(part)) for part in parts])
+    return np.concatenate([score(to_float(part)) for part in slow(parts, "Looking")])
 
 
 def negative_elbo(generator: keras.Model, encoder: keras.Model, pictures) -> np.ndarray:

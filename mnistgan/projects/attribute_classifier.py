@@ -9,6 +9,7 @@ from tqdm.auto import tqdm
 
 from mnistgan import metrics
 from mnistgan.datasets.faces import ANSWERS
+from mnistgan.engine.keras_state import own_keras
 from mnistgan.engine.valid import checked, integer
 from mnistgan.engine.valid import pictures as valid_pictures
 from mnistgan.models import build_features
@@ -37,6 +38,7 @@ def build_attribute_classifier() -> keras.Model:
 
 
 @checked(pictures=valid_pictures(64, 64, 3), epochs=integer(1, 10_000), seed=integer())
+@own_keras()
 def train_attribute_classifier(
     classifier: keras.Model,
     pictures: np.ndarray,

@@ -7,6 +7,7 @@ from tensorflow.keras import layers
 
 from mnistgan import data, evaluation, sampling
 from mnistgan.engine import valid
+from mnistgan.engine.keras_state import own_keras
 from mnistgan.models import build_features, build_generator
 from mnistgan.projects import Dataset, Project
 from mnistgan.sampling import draw, make_noise
@@ -140,6 +141,7 @@ def drawn_lessons(generator: keras.Model, count: int, seed: int = 0):
     return draw(generator, make_noise(generator, count, seed), labels), labels
 
 
+@own_keras()
 def accuracy_after(images: np.ndarray, labels: np.ndarray) -> float:
     """Trains a new reader on pictures, and tests it on the real test digits.
 
@@ -161,11 +163,10 @@ def accuracy_after(images: np.ndarray, labels: np.ndarray) -> float:
             f"{len(images)} pictures with {len(labels)} labels; it takes at least "
             "1,000, and a label for each"
         )
-    student = evaluation.train_network(
-        evaluation.JudgeSettings(), evaluation.shrink(images), labels
-    )
+    settings, seen = evaluation.JudgeSettings(), evaluation.shrink(images)
+    student = evaluation.train_reader(settings, seen, labels, "Teaching a new reader")
     tests, answers = data.load_mnist("test")
-    seen = evaluation.shrink(data.prepare_all(tests))
+    seen = evaluation.as_judged(tests)
     said = student.predict(seen, batch_size=1000, verbose=0).argmax(axis=1)
     return float(np.mean(said == answers))
 

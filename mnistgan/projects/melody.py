@@ -12,6 +12,8 @@ from tensorflow.keras import layers, losses
 from tqdm.auto import tqdm
 
 from mnistgan.datasets.chorales import BAR, HIGHEST, STEPS
+from mnistgan.engine.bars import slow
+from mnistgan.engine.keras_state import own_keras
 
 LOW = HIGHEST - 64  # one key below a roll's bottom row
 BATCH = 32  # pieces
@@ -80,6 +82,7 @@ def build_voice(voice: int, size: int) -> keras.Model:
     return keras.Sequential(parts, name=f"voice_{voice}")
 
 
+@own_keras()
 def fit(rnn: keras.Model, notes: np.ndarray, epochs: int = 8) -> list[float]:
     """Teaches the singer to foresee every choice, whatever went before is Bach's.
 
@@ -106,6 +109,7 @@ def fit(rnn: keras.Model, notes: np.ndarray, epochs: int = 8) -> list[float]:
     return kept.history["loss"]
 
 
+@own_keras()
 def nll(rnn: keras.Model, notes: np.ndarray) -> float:
     """How surprised is the singer by pieces, on average? The lower, the better.
 
@@ -166,7 +170,7 @@ def compose(
 
     notes = np.zeros((count, STEPS + 1, 4), np.int16)  # a silent step goes before
     state = tf.zeros((count, memory.units))
-    for step in range(STEPS):
+    for step in slow(range(STEPS), "Singing"):
         past = notes[:, step]
         beat, state = listen(to_tokens(past).astype("int32"), tf.constant(step), state)
         x = tf.concat([state, beat], axis=-1)

@@ -11,6 +11,7 @@ from tensorflow import keras
 from tensorflow.keras import layers
 
 from mnistgan.data import prepare_image
+from mnistgan.engine.bars import slow
 from mnistgan.engine.valid import checked, integer, pictures
 from mnistgan.models import build_features, build_generator
 from mnistgan.projects import Project
@@ -199,7 +200,7 @@ def elbo(
         return log_likelihood(pictures, drawn) + prior - posterior
 
     bounds = []
-    for part in np.split(white, range(500, len(white), 500)):
+    for part in slow(np.split(white, range(500, len(white), 500)), "Measuring"):
         shape = (len(part), generator.inputs[0].shape[1])
         noises = [chance.standard_normal(shape, "float32") for _ in range(samples)]
         weights = tf.stack([log_weights(part, noise) for noise in noises])

@@ -8,11 +8,16 @@ import streamlit as st
 import mnistgan  # noqa: F401 -- first: it sets TensorFlow up
 from mnistgan.engine.machine import load_tensorflow
 
-load_tensorflow()
+try:
+    load_tensorflow()
+except ImportError as error:
+    st.error(f"{error}.")
+    st.stop()
 
-import keras  # noqa: E402
+import keras
 
-from mnistgan.site.studio import AT_ONCE, Studio, last_changed, models  # noqa: E402
+from mnistgan.engine import keras_state
+from mnistgan.site.studio import AT_ONCE, Studio, last_changed, models
 
 SEEDS = 1_000_000
 put = st.session_state.update  # what a button does: it moves boxes and slide bars
@@ -115,6 +120,7 @@ of the course you find them yourself, give them names, and check the names on nu
 
 def main() -> None:
     """Builds the page, from top to bottom, whenever a visitor moves something."""
+    keras_state.use_ours()  # once: visitors come at the same time
     st.set_page_config("Robot, draw me a digit", "✏️", layout="centered")
     st.title("Robot, draw me a digit")
     studio = choose_studio()

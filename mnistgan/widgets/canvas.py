@@ -1,12 +1,11 @@
 """A board to draw a digit on, for a robot that tries to copy it."""
 
-import ipywidgets as widgets
 import numpy as np
 from PIL import Image
 from tensorflow import keras
 
 from mnistgan import latent, plots, sampling
-from mnistgan.widgets.explore import STIFF, make_button
+from mnistgan.widgets.explore import STIFF, make_button, widgets
 
 
 class DrawingCanvas:

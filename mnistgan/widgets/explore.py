@@ -7,13 +7,16 @@ and in Colab.
 import random
 from collections.abc import Callable, Sequence
 
-import ipywidgets as widgets
 import numpy as np
 from PIL import Image, ImageDraw
 from tensorflow import keras
 
 from mnistgan import latent, plots, sampling
+from mnistgan.engine.machine import import_extra
 from mnistgan.engine.valid import checked, integer
+
+import_extra("ipywidgets", "notebooks")
+import ipywidgets as widgets  # noqa: E402
 
 STIFF = {"flex": "0 0 auto", "align_self": "flex-start"}  # keeps a picture's shape
 REACH = 3.0  # sliders go from -3 to 3: 99.7% of a normal distribution

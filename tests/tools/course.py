@@ -18,26 +18,27 @@ import nbformat
 ROOT = Path(__file__).resolve().parent.parent.parent
 PLACEHOLDER = "OWNER"
 SETUP = """\
-# Set-up: the same cell starts every notebook. Run it first.
+# @title Set-up: run this cell first
 import sys
 
-REPOSITORY = "{repository}"
-if "google.colab" in sys.modules and "/OWNER/" not in REPOSITORY:
-    %pip install -q --no-deps git+{{REPOSITORY}} importlib_resources
-sys.path += ["mnistgan", "drive/MyDrive/mnistgan"]  # in Colab: a folder you brought
+if "google.colab" in sys.modules:
+    %pip install -q --no-deps git+{repository} importlib_resources
+    sys.path += ["mnistgan", "drive/MyDrive/mnistgan"]  # a folder that you brought
 try:
-    import mnistgan
-
-    mnistgan.check_machine()
-except ImportError:
-    print("The course is not here yet. On a laptop, start with `make lab`. In Colab,")
-    print("upload its folder, mnistgan, or mount your Drive with that folder in it.")
+    from mnistgan import check_machine
+except ImportError as error:
+    hint = "On a laptop, start with `make lab`. In Colab, upload the folder mnistgan"
+    raise ImportError(f"{{error}}. {{hint}}, or mount your Drive with it.") from None
+check_machine()
 
 import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 from tensorflow.keras import layers
 """
+
+# What shows a cell without its source: JupyterLab's word for it, and Colab's.
+COLLAPSED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 
 
 def notebooks() -> list[Path]:
@@ -71,9 +72,10 @@ def repository() -> str:
     return re.search(r'^Repository = "(.+)"$', text, re.M).group(1)
 
 
-def setup_source() -> str:
-    """What every set-up cell must be."""
-    return SETUP.format(repository=repository()).strip()
+def setup_source(address: str | None = None) -> str:
+    """What every set-up cell must be: without an address, there is nothing to fetch."""
+    lines = SETUP.format(repository=address or repository()).strip().splitlines()
+    return "\n".join(line for line in lines if f"/{PLACEHOLDER}/" not in line)
 
 
 def badge(path: Path) -> str:
@@ -159,6 +161,7 @@ def write_address(notebook: nbformat.NotebookNode, path: Path) -> None:
             cell.source = badge(path)
         elif "setup" in cell.metadata.get("tags", []):
             cell.source = setup_source()
+            cell.metadata.update(COLLAPSED)
 
 
 def set_address(place: str) -> None:
