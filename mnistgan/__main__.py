@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -10,12 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from mnistgan.engine import files, legacy, runs
+from mnistgan.engine import files, legacy, runs, valid
 from mnistgan.engine.export import FORMATS
-from mnistgan.engine.machine import load_tensorflow
+from mnistgan.engine.machine import load_tensorflow, open_streams
 from mnistgan.engine.runs import ON_DIVERGENCE, STRATEGIES, TrainingDiverged
 from mnistgan.projects import PROJECTS
-from mnistgan.settings import PRESETS, Settings, choose_settings, pick_preset
+from mnistgan.settings import (
+    MOST_DRAWN,
+    PRESETS,
+    RANGES,
+    Settings,
+    choose_settings,
+    pick_preset,
+)
 from mnistgan.site import serve
 
 
@@ -23,7 +31,10 @@ def explain(field: dataclasses.Field) -> str:
     """What the docstring of `Settings` says about a field, for `--help`."""
     pattern = rf"^ +{field.name}: (.+?)(?=^ +\w+: |\Z)"
     text = re.search(pattern, str(Settings.__doc__), re.M | re.S)
-    return " ".join(text.group(1).split()).replace("`", "") if text else ""
+    words = " ".join(text.group(1).split()).replace("`", "") if text else ""
+    if limits := RANGES.get(field.name):
+        words += f" From {limits[0]} to {limits[1]}."
+    return words
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -75,15 +86,18 @@ def build_parser() -> argparse.ArgumentParser:
     add(settings, "print what training would use, and why", choices)
 
     option = add(draw, "draw new digits with a trained generator", robot).add_argument
-    option("--count", type=int, default=64, help="default: 64")
-    option("--seed", type=int, default=0, help="default: 0")
-    place = ".png for a grid, .npy for an array: uint8, (COUNT, 64, 64, 1)"
+    count = f"1 to {MOST_DRAWN}, fewer for a grid; default: 64"
+    option("--count", type=int, default=64, metavar="N", help=count)
+    seed = f"0 to {valid.MOST}; default: 0"
+    option("--seed", type=int, default=0, metavar="N", help=seed)
+    place = ".png for a grid, .npy for an array: uint8, (N, 64, 64, 1)"
     option("--out", type=Path, required=True, metavar="FILE", help=place)
 
     about = "say in numbers how good a generator's digits are"
     option = add(judge, about, robot).add_argument
-    option("--count", type=int, default=10_000, help="default: 10000")
-    option("--seed", type=int, default=0, help="default: 0")
+    count = "6 to 10000; default: 10000"
+    option("--count", type=int, default=10_000, metavar="N", help=count)
+    option("--seed", type=int, default=0, metavar="N", help=seed)
     option("--data-dir", type=Path, metavar="DIR", help="for data sets")
     option("--json", type=Path, metavar="FILE", help="write the table here")
 
@@ -159,28 +173,43 @@ def open_robot(options: argparse.Namespace) -> tuple[Path, Any]:
 
 def draw(options: argparse.Namespace) -> None:
     """Runs `draw`."""
-    if options.out.suffix not in (".png", ".npy"):
+    grid = options.out.suffix.lower() == ".png"
+    if not grid and options.out.suffix.lower() != ".npy":
         raise ValueError(f"{options.out} must end in .png or .npy")
-    model, generator = open_robot(options)
-    from mnistgan import plots, sampling
+    valid.check("count", options.count, valid.integer(1, MOST_DRAWN))
+    valid.check("seed", options.seed, valid.integer())
+    from mnistgan import plots
 
-    noise = sampling.make_noise(generator, options.count, options.seed)
-    pictures = sampling.draw(generator, noise)
-    if options.out.suffix == ".png":
-        plots.save_grid(pictures, options.out)
+    if grid:
+        plots.check_grid(options.count)
+    model, generator = open_robot(options)
+    from mnistgan import sampling
+
+    if grid:
+        noise = sampling.make_noise(generator, options.count, options.seed)
+        plots.save_grid(sampling.draw(generator, noise), options.out)
     else:
-        with files.atomic_write(options.out) as aside:
-            np.save(aside, pictures)
-    print(f"{model} drew {options.count} digits: {options.out}")
+        sampling.save_drawings(generator, options.out, options.count, options.seed)
+    many = "s" * (options.count > 1)
+    print(f"{model} drew {options.count} picture{many}: {options.out}")
 
 
 def judge(options: argparse.Namespace) -> None:
     """Runs `judge`."""
+    valid.check("seed", options.seed, valid.integer())
     model, generator = open_robot(options)
     from mnistgan import data, evaluation, sampling
     from mnistgan.engine import model_io
     from mnistgan.projects import vae
 
+    # Whatever cannot work is said before the judge is taught, which takes a minute.
+    evaluation.check_kind(f"the drawings of {model}", generator.output_shape)
+    least = 10 if sampling.classes(generator) == 10 else 6
+    valid.check("count", options.count, valid.integer(least, 10_000))
+    if options.json:
+        files.check_place(options.json)
+    file = model.parent / "encoder.keras"
+    encoder = model_io.load_model(file) if file.exists() else None
     the_judge = evaluation.load_judge(data_dir=options.data_dir)
     print(f"Judging {model}.")
     print(f"The judge names {the_judge.accuracy:.2%} of the test digits correctly.")
@@ -193,9 +222,9 @@ def judge(options: argparse.Namespace) -> None:
         table = evaluation.class_agreement(*given)
         share = np.trace(table) / table.sum()
         print(f"asked for a digit, it draws what reads as that digit: {share:.1%}")
-    if (encoder := model.parent / "encoder.keras").exists():
+    if encoder:
         digits, _ = data.load_mnist("test", options.data_dir)
-        both = generator, model_io.load_model(encoder)
+        both = generator, encoder
         one, many = vae.elbo(*both, digits), vae.elbo(*both, digits[:1000], 50)
         print(f"ELBO {one:.1f} nats a test digit; of the first 1000, with 50 samples")
         print(f"each, {many:.1f}")
@@ -215,12 +244,19 @@ def export(options: argparse.Namespace) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code; says in a sentence what was wrong."""
-    options = build_parser().parse_args(arguments)
+    open_streams()
     try:
-        return options.run(options) or 0  # where nothing is said, all went well
+        try:
+            options = build_parser().parse_args(arguments)
+            return options.run(options) or 0  # where nothing is said, all went well
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print("Stopped. The same command starts again.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # whoever read it, such as `head`, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141  # as of a program that the system stops for it
     except (ValueError, OSError, ImportError, TrainingDiverged) as error:
         print(f"Sorry: {error}", file=sys.stderr)
         return 2

@@ -27,7 +27,7 @@ from mnistgan.engine.keras_state import own_keras
 from mnistgan.engine.model_io import load_model, save_model
 from mnistgan.engine.valid import checked, pictures
 from mnistgan.sampling import draw, make_noise
-from mnistgan.settings import runs_folder
+from mnistgan.settings import MOST_DRAWN, runs_folder
 
 SURE = 0.95  # a digit counts as recognised when the judge is at least this confident
 PART = 1000  # pictures handled at once: bounds the memory
@@ -211,6 +211,15 @@ def check_count(judge: Judge, count: int) -> None:
         )
 
 
+def check_kind(what: str, shape: tuple[int | None, ...]) -> None:
+    """Refuses pictures that are no digits: ValueError, with their shape."""
+    if shape[1:] != (64, 64, 1):
+        raise ValueError(
+            f"{what} have the shape {(*shape,)}; the judge knows digits only, of shape "
+            "(count, 64, 64, 1)"
+        )
+
+
 def score(judge: Judge, images: np.ndarray) -> Score:
     """Scores pictures beside as many real test digits.
 
@@ -225,11 +234,9 @@ def score(judge: Judge, images: np.ndarray) -> Score:
         ValueError: The pictures are too few or too many, or of another shape or type.
     """
     images = np.asarray(images)
-    if images.shape[1:] != (64, 64, 1) or images.dtype != np.uint8:
-        raise ValueError(
-            "pictures must be uint8 of shape (count, 64, 64, 1), not "
-            f"{images.dtype} of shape {images.shape}"
-        )
+    check_kind("these pictures", images.shape)
+    if images.dtype != np.uint8:
+        raise ValueError(f"the pictures are {images.dtype}; the judge takes uint8")
     check_count(judge, len(images))
     features, probabilities = read(judge.network, images)
     real = judge.test_features[: len(images)]
@@ -252,17 +259,19 @@ def class_agreement(
     Args:
         judge: From `load_judge`.
         generator: One that can be asked for the digits 0 to 9.
-        count: How many drawings, at least 10; each digit is asked for in turn.
+        count: How many drawings, 10 to `MOST_DRAWN`; each digit is asked for in turn.
         seed: Starts the noise.
 
     Returns:
         `(10, 10)`, whole numbers: how often the row was asked for and the column read.
 
     Raises:
-        ValueError: `count` is below 10.
+        ValueError: `count` is out of range.
     """
-    if count < 10:
-        raise ValueError(f"count is {count}; it must be at least 10, one of each digit")
+    if not 10 <= count <= MOST_DRAWN:
+        raise ValueError(
+            f"count is {count}; it must be from 10, one of each digit, to {MOST_DRAWN}"
+        )
     labels = np.arange(count) % 10
     drawings = draw(generator, make_noise(generator, count, seed), labels)
     seen = read(judge.network, drawings)[1].argmax(axis=1)
@@ -389,8 +398,9 @@ def compare(
         with; and of `noise`: pixels by chance.
 
     Raises:
-        ValueError: `count` is out of range.
+        ValueError: `count` is out of range, or it draws something else.
     """
+    check_kind("its drawings", generator.output_shape)
     check_count(judge, count)
     drawn = draw(generator, make_noise(generator, count, seed))
     real = data.prepare_all(data.load_mnist(f"train[:{count}]", data_dir)[0])

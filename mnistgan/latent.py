@@ -140,7 +140,7 @@ def saved_directions(model: str | os.PathLike, noise_dim: int) -> Directions | N
         return None
 
 
-def find_directions(generator, count: int = 6, seed: int = 0) -> Directions:
+def find_directions(generator, count=None, seed: int = 0) -> Directions:
     """Finds the directions of the noise that change the artist's first sketch most.
 
     GANSpace (Härkönen et al. 2020, section 2.2): draw many noises, look at what the
@@ -149,7 +149,7 @@ def find_directions(generator, count: int = 6, seed: int = 0) -> Directions:
 
     Args:
         generator: A trained generator.
-        count: How many knobs, at least 1 and at most `noise_dim`.
+        count: How many knobs, from 1 to `noise_dim`; None for 6, if it has so many.
         seed: Starts the noise.
 
     Returns:
@@ -159,6 +159,7 @@ def find_directions(generator, count: int = 6, seed: int = 0) -> Directions:
         ValueError: `count` is below 1 or above `noise_dim`.
     """
     most = noise_dim(generator)
+    count = min(6, most) if count is None else count
     if not 1 <= count <= most:
         raise ValueError(f"count is {count}; it must be from 1 to {most}")
     first = next(x for x in generator.layers if isinstance(x, keras.layers.Reshape))

@@ -13,6 +13,8 @@ from PIL import Image
 
 from mnistgan.engine import files, valid
 
+PICTURES = ".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"
+LARGEST_SIDE = 32_767  # pixels: what programs that show pictures agree on
 BLUE, ORANGE = "#0072B2", "#D55E00"  # told apart by colour-blind readers (Okabe & Ito)
 
 
@@ -73,19 +75,36 @@ def show(images: np.ndarray, columns: int = 8, title: str = "") -> None:
     plt.show()
 
 
-@valid.checked(path=valid.path)
-def save_grid(images: np.ndarray, path: str | os.PathLike, columns: int = 8) -> None:
-    """Saves pictures as a grid, in any format that Pillow knows by the file's ending.
+def check_grid(count: int, columns: int = 8, height: int = 64, width: int = 64) -> None:
+    """Refuses a grid that is larger than programs can show; see `tile`.
 
     Raises:
-        ValueError: The pictures do not fit `tile`, or the ending is unknown.
+        ValueError: It is; the message says how many pictures would fit.
+    """
+    high, wide = ((LARGEST_SIDE + 2) // (side + 2) for side in (height, width))
+    if -(-count // columns) > high or min(columns, count) > wide:
+        raise ValueError(
+            f"{count} pictures are too many for a grid: of {height}×{width} pixels, "
+            f"{high * min(columns, wide)} fit, {min(columns, wide)} in a row; take "
+            "fewer, or write an array (.npy)"
+        )
+
+
+@valid.checked(path=valid.path)
+def save_grid(images: np.ndarray, path: str | os.PathLike, columns: int = 8) -> None:
+    """Saves pictures as a grid, in the format that the file's ending says: `PICTURES`.
+
+    Raises:
+        ValueError: The pictures do not fit `tile`, are too many, or the ending is
+            another one.
         OSError: The file cannot be written.
     """
-    grid = Image.fromarray(tile(images, columns))
-    if Path(path).suffix.lower() not in Image.registered_extensions():
-        raise ValueError(f"{path} must end like a picture, for instance in .png")
+    if Path(path).suffix.lower() not in PICTURES:
+        raise ValueError(f"{path} must end like a picture: {', '.join(PICTURES)}")
+    grid = tile(images, columns)
+    check_grid(len(images), columns, *np.shape(images)[1:3])
     with files.atomic_write(path) as aside:
-        grid.save(aside)
+        Image.fromarray(grid).save(aside)
 
 
 def read_frames(paths: Sequence[Path]) -> list[Image.Image]:

@@ -1,19 +1,22 @@
 """Drawing with a trained generator: load it, give it noise, get pictures."""
 
+import math
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from tensorflow import keras
+from tqdm.auto import tqdm
 
 from mnistgan.data import one_hot, to_uint8
 from mnistgan.engine import files, legacy, valid
 from mnistgan.engine.bars import slow
 from mnistgan.engine.model_io import load_model
 from mnistgan.engine.runs import read_history
-from mnistgan.settings import Settings, runs_folder
+from mnistgan.settings import MOST_DRAWN, Settings, runs_folder
 
 DRAWN_AT_ONCE = 500
 Labels = Sequence[int] | np.ndarray | int | None
@@ -129,21 +132,21 @@ def with_labels(noise: tf.Tensor, labels: tf.Tensor | None):
     return noise if labels is None else [noise, labels]
 
 
-@valid.checked(count=valid.integer(1, 10_000_000), seed=valid.integer())
+@valid.checked(count=valid.integer(1, MOST_DRAWN), seed=valid.integer())
 def make_noise(generator: keras.Model, count: int, seed: int = 0) -> tf.Tensor:
     """Makes noise for a generator: the same seed always gives the same noise.
 
     Args:
         generator: The generator that the noise is for.
-        count: How many pictures it is for, at least 1.
-        seed: Any whole number from 0.
+        count: How many pictures it is for, from 1 to `MOST_DRAWN`.
+        seed: Any whole number from 0 to 2³¹ - 1.
 
     Returns:
         `(count, noise_dim)`, float32, standard normal. The first noises of a seed stay
         the same whatever the count.
 
     Raises:
-        ValueError: `count` is below 1 or `seed` is below 0.
+        ValueError: `count` or `seed` is out of range.
     """
     shape = (count, noise_dim(generator))
     return tf.constant(np.random.default_rng(seed).standard_normal(shape, "float32"))
@@ -175,6 +178,44 @@ def draw(generator: keras.Model, noise: tf.Tensor, labels: Labels = None) -> np.
         asked = with_labels(noise[part], None if encoded is None else encoded[part])
         parts.append(to_uint8(generator(asked, training=False)).numpy())
     return np.concatenate(parts)
+
+
+@valid.checked(path=valid.path, seed=valid.integer())
+@valid.checked(count=valid.integer(1, MOST_DRAWN))
+def save_drawings(
+    generator: keras.Model, path: str | os.PathLike, count: int, seed: int = 0
+) -> None:
+    """Draws into a `.npy` file, part by part: any number of pictures fits into memory.
+
+    Args:
+        generator: The generator. One that can be asked draws all classes in turn.
+        path: The file, written whole or not at all: `(count, 64, 64, channels)`, uint8,
+            what `draw` would make of `make_noise(generator, count, seed)`.
+        count: How many pictures, from 1 to `MOST_DRAWN`.
+        seed: Starts the noise.
+
+    Raises:
+        OSError: It cannot be written, or there is too little room on the disk.
+    """
+    path, shape = Path(path), (count, *generator.output_shape[1:])
+    about = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    chance, known = np.random.default_rng(seed), classes(generator)
+    bar = tqdm(total=count, unit="picture", mininterval=1, delay=2)
+    with bar, files.atomic_write(path) as aside, open(aside, "wb") as file:
+        room = shutil.disk_usage(path.parent).free // math.prod(shape[1:])
+        if count > room:
+            raise OSError(
+                f"{count} pictures are too many for the disk of {path}: {room} fit; "
+                "take fewer, or choose another place"
+            )
+        np.lib.format.write_array_header_1_0(file, about)
+        for start in range(0, count, DRAWN_AT_ONCE):
+            numbers = np.arange(start, min(start + DRAWN_AT_ONCE, count))
+            # Taken bit by bit, the noise is the same as if it were taken at once.
+            size = len(numbers), noise_dim(generator)
+            noise = chance.standard_normal(size, "float32")
+            file.write(draw(generator, noise, numbers % known if known else None))
+            bar.update(len(numbers))
 
 
 def compile_draw(generator: keras.Model) -> Callable:

@@ -16,6 +16,7 @@ from mnistgan.engine.machine import (
     likes_bfloat16,
     load_tensorflow,
 )
+from mnistgan.engine.valid import MOST
 from mnistgan.projects import PROJECTS, find_project
 
 PRESETS = {
@@ -26,6 +27,26 @@ PRESETS = {
 }
 
 EARLY = (25, 50, 100, 200, 400)  # steps after which a preview is drawn, too
+MOST_DRAWN = 10_000_000  # pictures in one go
+RANGES = {  # from where to where a number may go
+    "epochs": (1, 1_000_000),
+    "pictures": (1, 60_000),
+    "batch_size": (1, 60_000),
+    "noise_dim": (2, 10_000),
+    "hidden": (0, 100),
+    "generator_width": (1, 1_000),
+    "discriminator_width": (1, 1_000),
+    "channels": (1, 3),
+    "classes": (0, 1_000),
+    "noise_std": (0, 1),
+    "generator_learning_rate": (1e-9, 1),
+    "discriminator_learning_rate": (1e-9, 1),
+    "beta_1": (0, 0.999),
+    "final_rate": (0, 1),
+    "previews": (1, 60_000),
+    "judged": (0, 10_000),
+    "seed": (0, MOST),
+}
 
 
 @dataclass(frozen=True)
@@ -83,17 +104,20 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuses values that cannot work: ValueError, with the name and the value."""
+        if self.channels not in (1, 3):
+            raise ValueError(
+                f"channels is {self.channels!r}; it must be 1, grey, or 3, in colour"
+            )
+        if type(self.judged) is int and self.judged not in (0, *range(6, 10_001)):
+            raise ValueError(f"judged is {self.judged}; it must be 0, or 6 to 10000")
         for field in dataclasses.fields(self):
             name, value = field.name, getattr(self, field.name)
-            if field.type is int:
-                least = 0 if name in ("seed", "judged", "classes", "hidden") else 1
-                fits = type(value) is int and least <= value < 2**31
-                wanted = f"a whole number of at least {least}"
-            elif field.type is float:
-                low = 1e-9 if name.endswith("learning_rate") else 0.0
-                high = 0.999 if name == "beta_1" else 1.0
-                fits = type(value) in (int, float) and low <= value <= high
-                wanted = f"a number from {low:g} to {high:g}"
+            if name in RANGES:
+                low, high = RANGES[name]
+                kinds = (int,) if field.type is int else (int, float)
+                fits = type(value) in kinds and low <= value <= high
+                wanted = "a whole number" if kinds == (int,) else "a number"
+                wanted += f" from {low} to {high}"
             elif field.type is bool:
                 fits, wanted = type(value) is bool, "True or False"
             else:
@@ -101,12 +125,6 @@ class Settings:
                 fits, wanted = value in list(known), f"one of {', '.join(known)}"
             if not fits:
                 raise ValueError(f"{name} is {value!r}; it must be {wanted}")
-        if self.channels not in (1, 3):
-            raise ValueError(
-                f"channels is {self.channels}; it must be 1, grey, or 3, in colour"
-            )
-        if self.judged and not 6 <= self.judged <= 10_000:
-            raise ValueError(f"judged is {self.judged}; it must be 0, or 6 to 10000")
         if not self.batch_size <= self.pictures <= 60_000:
             raise ValueError(
                 f"pictures is {self.pictures}; it must be from batch_size, "

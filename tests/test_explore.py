@@ -20,7 +20,9 @@ def test_a_kernel_without_ipywidgets_gets_a_sentence(monkeypatch):
         monkeypatch.delitem(sys.modules, f"mnistgan.widgets.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     for name in ("explore", "canvas"):
-        with pytest.raises(ImportError, match=r"this needs more .* 'mnistgan\[notebooks\]'"):
+        with pytest.raises(
+            ImportError, match=r"this needs more .* 'mnistgan\[notebooks\]'"
+        ):
             importlib.import_module(f"mnistgan.widgets.{name}")
 
 

@@ -308,7 +308,7 @@ def small_disk(folder, options):
 
 def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path):
     with small_disk(tmp_path / "disk", "size=4m") as disk:
-        with pytest.raises(OSError, match=r"step_|space"):
+        with pytest.raises(OSError, match=r"\(No space left on device\)"):
             training.train(SMALL, disk / "run")
         before = saved(disk / "run")
         assert not writing(disk / "run")
@@ -323,7 +323,7 @@ def test_a_read_only_folder_is_named(copy, tmp_path):
         shutil.copytree(copy, disk / "run")
         before = contents(disk / "run")
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-        with pytest.raises(OSError, match=r"Read-only.*run"):
+        with pytest.raises(OSError, match=r"run cannot be written to"):
             training.train(SMALL, disk / "run")
         assert contents(disk / "run") == before
 

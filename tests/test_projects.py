@@ -199,7 +199,7 @@ def test_obedience_is_counted(asked_generator):
         evaluation.load_judge(), asked_generator, count=105
     )
     assert table.sum() == 105 and table.sum(axis=1).tolist() == [11] * 5 + [10] * 5
-    with pytest.raises(ValueError, match="at least 10"):
+    with pytest.raises(ValueError, match="from 10, one of each digit"):
         evaluation.class_agreement(evaluation.load_judge(), asked_generator, count=9)
 
 

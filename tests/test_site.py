@@ -112,7 +112,7 @@ def test_a_broken_model_gives_a_sentence(runs, monkeypatch):
     monkeypatch.setattr(studio, "models", lambda: {"mine": broken})
     app = visit()
     assert not app.exception
-    assert "damaged or missing" in app.error[0].value
+    assert "is not a readable .keras model" in app.error[0].value
     assert str(runs) not in app.error[0].value
 
 

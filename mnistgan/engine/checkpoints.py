@@ -56,14 +56,18 @@ def save(run: Path, state: tf.train.Checkpoint, best: int | None = None) -> None
     target = run / "checkpoints" / f"step_{int(state.step):08}"
     try:
         with files.atomic_folder(target) as aside:
-            state.write(str(aside / "state"))
+            # As bytes: a name may have letters that are no text in this locale.
+            state.write(os.fsencode(aside / "state"))
             for name in NOTES:
                 if (run / name).exists():
                     shutil.copyfile(run / name, aside / name)
-    except tf.errors.OpError as error:
+    except (tf.errors.OpError, OSError) as error:
+        reason = files.in_words(error.__cause__ or error)
+        others = [path.name for path in found(run) if not files.damage(path)]
+        earlier = f"{others[0]} is whole" if others else "there is no earlier one"
         raise OSError(
-            f"the checkpoint {target} cannot be written: {error.message}; the one "
-            "before is whole"
+            f"the checkpoint {target} cannot be written ({reason}); "
+            f"{earlier}. Make room, and start again"
         ) from error
     past = [path for path in found(run) if path.name <= target.name]
     kept = past[:KEPT]
@@ -108,7 +112,7 @@ def restore(checkpoint: Path, run: Path, state: tf.train.Checkpoint) -> None:
         run: The run's folder.
         state: From `mnistgan.training.new_state`, with the run's settings.
     """
-    state.read(str(checkpoint / "state")).assert_consumed()
+    state.read(os.fsencode(checkpoint / "state")).assert_consumed()
     for name in NOTES:
         if (checkpoint / name).exists():
             with files.atomic_write(run / name, noted=True) as aside:
@@ -128,7 +132,15 @@ def lock_run(run: Path) -> Iterator[None]:
             cannot be made or written to.
     """
     place = run / "checkpoints"
-    place.mkdir(parents=True, exist_ok=True)
+    try:
+        os.fsencode(run).decode()
+    except UnicodeDecodeError as error:
+        raise OSError(
+            f"the name of {run} has letters that are no text, which TensorFlow cannot "
+            "read; choose another folder"
+        ) from error
+    files.make_folder(run)  # first: it is what somebody chose
+    files.make_folder(place)
     lock, owner = filelock.FileLock(place / "lock"), place / "owner.txt"
     try:
         lock.acquire(blocking=False)

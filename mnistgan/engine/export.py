@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mnistgan.engine import files
 from mnistgan.engine.machine import pip_install
 
 if TYPE_CHECKING:  # the command line reads `FORMATS` without waiting for TensorFlow
@@ -35,19 +36,22 @@ def export(model: "keras.Model", kind: str, path: Path) -> None:
             this version of Keras does not know the format.
     """
     name, ending = FORMATS[kind]
-    if ending and path.suffix != ending:
+    if ending and path.suffix.lower() != ending:
         raise ValueError(f"{path} must end in {ending}")
     if not ending and path.exists():
         raise ValueError(f"{path} is there already; choose a new folder")
     # A model that comes fresh from a file must have been called once.
     zeros = [np.zeros((1, *part.shape[1:]), "float32") for part in model.inputs]
     model(zeros if len(zeros) > 1 else zeros[0])
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if ending:
+        files.check_place(path)
+    files.make_folder(path.parent)
     # Made beside its place, on the same disk, it can be moved there in one go.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
         raw = Path(folder) / f"model{ending}"
         try:
-            model.export(raw, format=name, verbose=False)
+            with files.named_errors(path, Path(folder)):
+                model.export(raw, format=name, verbose=False)
         except ImportError as error:
             raise ImportError(
                 f"exporting to {kind} needs more packages, and one of them is not "

@@ -1,8 +1,10 @@
 """Writing files whole or not at all, and noticing when they were damaged since."""
 
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -31,6 +33,72 @@ def flush(path: Path) -> None:
         os.close(opened)
 
 
+def make_folder(folder: Path) -> None:
+    """Makes a folder, and those around it, where they are missing.
+
+    Raises:
+        OSError: Something else is in its place, or it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        around = folder, *folder.parents
+        file = next(path for path in around if path.exists() and not path.is_dir())
+        place = "" if file == folder else f", so {folder} cannot be in it"
+        raise OSError(
+            f"{file} is a file, not a folder{place}; choose another folder"
+        ) from error
+    except OSError as error:
+        raise OSError(
+            f"the folder {folder} cannot be made ({error.strerror}); choose another"
+        ) from error
+    if not os.access(folder, os.W_OK):
+        raise OSError(f"{folder} cannot be written to; choose another folder")
+
+
+def check_place(path: Path) -> None:
+    """Refuses a file that could not be written, before work begins; makes its folder.
+
+    Raises:
+        OSError: Its name is taken, or its folder cannot be made or written to.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is not an ordinary file; choose another name")
+    make_folder(path.parent)
+
+
+def in_words(error: BaseException) -> str:
+    """What went wrong on the disk, without names from inside TensorFlow."""
+    if getattr(error, "error_code", None) == 8:  # TensorFlow's "resource exhausted"
+        return os.strerror(errno.ENOSPC)
+    said = str(getattr(error, "strerror", None) or getattr(error, "message", error))
+    return re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", said).strip()
+
+
+@contextmanager
+def named_errors(path: Path, aside: Path) -> Iterator[None]:
+    """Names the file that somebody asked for, where writing to another one fails.
+
+    Args:
+        path: The file that is wanted.
+        aside: What the block writes to, a file or a folder.
+
+    Raises:
+        OSError: The block could not write.
+    """
+    try:
+        yield
+    except Exception as error:
+        place = str(getattr(error, "filename", None) or aside)
+        of_the_disk = getattr(error, "errno", None) or hasattr(error, "error_code")
+        if not of_the_disk or not place.startswith(str(aside)):
+            raise  # it is a sentence already, or of another file
+        raise OSError(
+            f"{path} cannot be written ({in_words(error)}): make room, or choose "
+            "another place"
+        ) from error
+
+
 @contextmanager
 def atomic_write(path: str | os.PathLike, noted: bool = False) -> Iterator[Path]:
     """Gives a path to write to, which takes `path`'s place when the block succeeds.
@@ -44,20 +112,19 @@ def atomic_write(path: str | os.PathLike, noted: bool = False) -> Iterator[Path]
         and an older file at `path` stays as it was.
 
     Raises:
-        OSError: The folder cannot be made or written to.
+        OSError: The folder cannot be made or written to, or the disk is full.
     """
     path = Path(path)
-    if path.exists() and not path.is_file():
-        raise OSError(f"{path} is not an ordinary file; choose another name")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_place(path)
     aside = aside_of(path)
     try:
-        yield aside
-        flush(aside)
-        if noted:  # first, so that a crash in between leaves no wrong entry
-            note(path, checksum(aside))
-        os.replace(aside, path)
-        flush(path.parent)
+        with named_errors(path, aside):
+            yield aside
+            flush(aside)
+            if noted:  # first, so that a crash in between leaves no wrong entry
+                note(path, checksum(aside))
+            os.replace(aside, path)
+            flush(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 

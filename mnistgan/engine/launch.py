@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from itertools import zip_longest
 from pathlib import Path
 
-from mnistgan.engine import valid
+from mnistgan.engine import files, valid
 from mnistgan.engine.machine import count_cores
 
 
@@ -47,7 +47,7 @@ def start(
         OSError: The folder cannot be made or written to.
     """
     logs = Path(logs)
-    logs.mkdir(parents=True, exist_ok=True)
+    files.make_folder(logs)
     cluster = {"worker": free_addresses(count)}
     cores = str(max(1, count_cores() // count))
     words = [sys.executable, "-m", "mnistgan", "train", "--strategy=workers", *options]

@@ -1,6 +1,7 @@
 """What this machine has: Keras as we need it, other packages, and perhaps a GPU."""
 
 import importlib
+import io
 import json
 import os
 import shlex
@@ -92,6 +93,23 @@ def count_cores() -> int:
     return os.cpu_count() or 1
 
 
+def open_streams() -> None:
+    """Makes sure that everything can be said: to nobody, where a stream is closed.
+
+    A letter that the terminal cannot show becomes a question mark.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            try:
+                os.fstat(number)
+            except OSError:  # else the next file to be opened would be what is said to
+                os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this
+            setattr(sys, name, open(os.devnull, "r+"))  # noqa: SIM115 -- for good
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a notebook has others
+            stream.reconfigure(errors="replace")
+
+
 def load_tensorflow() -> ModuleType:
     """Loads TensorFlow without its start-up notes, which obey no log level.
 
@@ -102,6 +120,7 @@ def load_tensorflow() -> ModuleType:
         NotReady: TensorFlow or Keras cannot be imported, or not in a way that we need.
     """
     check_keras()
+    open_streams()
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -146,7 +146,8 @@ def save_model(model: keras.Model, path: str | os.PathLike) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "model.keras"
-        model.save(raw)
+        with files.named_errors(Path(tempfile.gettempdir()), Path(folder)):
+            model.save(raw)
         with files.atomic_write(path, noted=True) as aside, zipfile.ZipFile(raw) as old:
             with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as new:
                 for name in old.namelist():

@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 
 Rule = Callable[[Any], str]  # from a value to what it must be; empty when it is that
-MOST = 2**31 - 1
+MOST = 2**31 - 1  # the largest seed that Keras, TensorFlow and NumPy all take
+
+
+def check(name: str, value: Any, rule: Rule) -> None:
+    """Refuses a value that breaks a rule: ValueError, by name."""
+    if wanted := rule(value):
+        raise ValueError(f"{name} is {shown(value)}; it must be {wanted}")
 
 
 def checked(**rules: Rule) -> Callable:
@@ -25,8 +31,8 @@ def checked(**rules: Rule) -> Callable:
         @functools.wraps(function)
         def call(*args, **kwargs):
             for name, value in signature.bind(*args, **kwargs).arguments.items():
-                if name in rules and (wanted := rules[name](value)):
-                    raise ValueError(f"{name} is {shown(value)}; it must be {wanted}")
+                if name in rules:
+                    check(name, value, rules[name])
             return function(*args, **kwargs)
 
         return call
@@ -47,8 +53,8 @@ def shown(value: Any) -> str:
 
 def integer(least: int = 0, most: int = MOST) -> Rule:
     """A whole number from `least` to `most`."""
-    limit = f"of at least {least}" if most == MOST else f"from {least} to {most}"
-    return between(least, most, (int, np.integer), f"a whole number {limit}")
+    wanted = f"a whole number from {least} to {most}"
+    return between(least, most, (int, np.integer), wanted)
 
 
 def number(low: float, high: float) -> Rule:

@@ -40,10 +40,13 @@ def choose_studio() -> Studio:
     path = known[name]
     try:
         return open_studio(str(path), last_changed(path))
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or str(error)
+        reason = said.splitlines()[0].replace(str(path), path.name)
+        reason = reason.replace(f"{path.parent}/", "").rstrip(".")  # no folders of ours
         st.error(
-            f"The file of “{name}” is damaged or missing. Choose another robot, or "
-            "train this one again."
+            f"“{name}” cannot draw: {reason}. Choose another robot, or train this one "
+            "again."
         )
         st.stop()
 
@@ -105,16 +108,17 @@ def morph_two(studio: Studio, label: int | None) -> None:
 
 HOW = """
 Nobody ever wrote these digits. A **neural network**, the *artist*, draws each of them
-from 32 random numbers.
+from {numbers} random numbers.
 
 How did it learn? In a game with a second network, the *detective*. The detective saw
 60,000 real digits, written by people, and the artist's drawings, and had to tell which
 is which. Each became better because of the other. The two together are called a
 **GAN**, a generative adversarial network.
 
-The slide bars turn **knobs**: directions in the space of those 32 numbers, along which
-the drawings change most. A knob without a name is called after its rank. In notebook 06
-of the course you find them yourself, give them names, and check the names on numbers.
+The slide bars turn **knobs**: directions in the space of those {numbers} numbers, along
+which the drawings change most. A knob without a name is called after its rank. In
+notebook 06 of the course you find them yourself, give them names, and check the names
+on numbers.
 """
 
 
@@ -133,7 +137,7 @@ def main() -> None:
     page = st.radio("What shall it do?", list(pages), horizontal=True)
     pages[page](studio, label)
     with st.expander("How does it work?"):
-        st.markdown(HOW)
+        st.markdown(HOW.format(numbers=studio.noise_dim))
 
 
 main()

@@ -19,6 +19,7 @@ import_extra("ipywidgets", "notebooks")
 import ipywidgets as widgets  # noqa: E402
 
 STIFF = {"flex": "0 0 auto", "align_self": "flex-start"}  # keeps a picture's shape
+SEEDS = 1_000_000  # that can be chosen
 REACH = 3.0  # sliders go from -3 to 3: 99.7% of a normal distribution
 
 
@@ -71,20 +72,24 @@ class Explorer:
         box: All of it.
     """
 
+    @checked(seed=integer(0, SEEDS - 1))
     def __init__(
         self,
         generator: keras.Model,
         directions: latent.Directions | None = None,
         seed: int = 0,
-        numbers: Sequence[int] = (0, 1, 2, 3, 4, 5),
+        numbers: Sequence[int] | None = None,
     ) -> None:
         """Builds the widgets.
 
         Args:
             generator: A trained generator.
             directions: From `latent.find_directions`; None for raw numbers.
-            seed: Of the first noise.
-            numbers: Which raw numbers get a slider at first.
+            seed: Of the first noise, from 0 to `SEEDS` - 1.
+            numbers: Which raw numbers get a slider at first; None for the first six.
+
+        Raises:
+            ValueError: There is no such number or seed.
         """
         self._generator, self._paint = generator, make_painter(generator)
         self._history: list[np.ndarray] = []
@@ -92,9 +97,12 @@ class Explorer:
         self._quiet = False
         self.noise = sampling.make_noise(generator, 1, seed)[0].numpy()
         dim = len(self.noise)
+        numbers = range(min(6, dim)) if numbers is None else numbers
+        if not set(numbers) <= set(range(dim)):
+            raise ValueError(f"numbers is {numbers}; each must be from 0 to {dim - 1}")
         self.picture = widgets.Image(width=256, height=256, layout=STIFF)
         self.picture.add_class("mnistgan-picture")
-        self.seed = widgets.BoundedIntText(seed, 0, 999_999, description="seed")
+        self.seed = widgets.BoundedIntText(seed, 0, SEEDS - 1, description="seed")
         self.seed.observe(self._use_seed, "value")
         self.surprise = make_button("surprise me", "random", self._surprise)
         self.zero = make_button(
@@ -168,8 +176,8 @@ class Explorer:
             self._show()
 
     def _surprise(self) -> None:
-        further = random.randrange(1, 1_000_000)  # never the seed that is there now
-        self.seed.value = (self.seed.value + further) % 1_000_000
+        further = random.randrange(1, SEEDS)  # never the seed that is there now
+        self.seed.value = (self.seed.value + further) % SEEDS
 
     def _use_seed(self, change: dict) -> None:
         self.go_to(sampling.make_noise(self._generator, 1, change["new"])[0].numpy())
@@ -188,6 +196,7 @@ class MapExplorer:
         box: All of it.
     """
 
+    @checked(size=integer(2, 100))
     def __init__(
         self, generator: keras.Model, vectors: np.ndarray, size: int = 9
     ) -> None:
@@ -196,7 +205,7 @@ class MapExplorer:
         Args:
             generator: A trained generator.
             vectors: `(2, noise_dim)`, float32: where x and y lead.
-            size: The map shows `size` × `size` drawings.
+            size: The map shows `size` × `size` drawings, 2 to 100.
 
         Raises:
             ValueError: There are not two directions.
