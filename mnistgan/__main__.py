@@ -37,6 +37,22 @@ def explain(field: dataclasses.Field) -> str:
     return words
 
 
+def whole(text: str) -> int:
+    """Reads a whole number that was typed."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+
+
+def number(text: str) -> float:
+    """Reads a number that was typed."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Builds the parser. Every field of `Settings` is an option of `train`."""
     choices = argparse.ArgumentParser(add_help=False)
@@ -44,12 +60,14 @@ def build_parser() -> argparse.ArgumentParser:
     kinds: dict[Any, dict[str, Any]] = {
         bool: {"action": argparse.BooleanOptionalAction},
         str: {"choices": PROJECTS, "type": lambda it: legacy.PROJECTS.get(it, it)},
+        int: {"type": whole, "metavar": "N"},
+        float: {"type": number, "metavar": "N"},
     }
     for field in dataclasses.fields(Settings)[1:]:
-        kind = kinds.get(field.type, {"type": field.type, "metavar": "N"})
+        kind = kinds[field.type]
         flag, unset = "--" + field.name.replace("_", "-"), argparse.SUPPRESS
         choices.add_argument(flag, default=unset, help=explain(field), **kind)
-    choices.add_argument("--fog", dest="noise_std", type=float, **legacy.HIDDEN)
+    choices.add_argument("--fog", dest="noise_std", type=number, **legacy.HIDDEN)
     robot = argparse.ArgumentParser(add_help=False)
     own = "a .keras file; default: the newest in runs/, or else the course's own"
     robot.add_argument("--model", type=Path, help=own)
@@ -87,17 +105,17 @@ def build_parser() -> argparse.ArgumentParser:
 
     option = add(draw, "draw new digits with a trained generator", robot).add_argument
     count = f"1 to {MOST_DRAWN}, fewer for a grid; default: 64"
-    option("--count", type=int, default=64, metavar="N", help=count)
+    option("--count", type=whole, default=64, metavar="N", help=count)
     seed = f"0 to {valid.MOST}; default: 0"
-    option("--seed", type=int, default=0, metavar="N", help=seed)
+    option("--seed", type=whole, default=0, metavar="N", help=seed)
     place = ".png for a grid, .npy for an array: uint8, (N, 64, 64, 1)"
     option("--out", type=Path, required=True, metavar="FILE", help=place)
 
     about = "say in numbers how good a generator's digits are"
     option = add(judge, about, robot).add_argument
     count = "6 to 10000; default: 10000"
-    option("--count", type=int, default=10_000, metavar="N", help=count)
-    option("--seed", type=int, default=0, metavar="N", help=seed)
+    option("--count", type=whole, default=10_000, metavar="N", help=count)
+    option("--seed", type=whole, default=0, metavar="N", help=seed)
     option("--data-dir", type=Path, metavar="DIR", help="for data sets")
     option("--json", type=Path, metavar="FILE", help="write the table here")
 

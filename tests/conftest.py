@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 import margins
@@ -9,9 +10,9 @@ import numpy as np
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from mnistgan import data
+from mnistgan import __main__, data, models
 from mnistgan.datasets import mnist
-from mnistgan.engine import machine
+from mnistgan.engine import machine, model_io
 
 machine.load_tensorflow()  # quietly
 if "MARGINS_FILE" in os.environ:
@@ -96,3 +97,24 @@ def put(files, folder):
     folder.mkdir(parents=True)
     for name, raw in files.items():
         (folder / name).write_bytes(raw)
+
+
+@pytest.fixture
+def robot(tmp_path):
+    """The option that names a small robot of digits."""
+    model_io.save_model(models.build_generator(8, 2), tmp_path / "robot.keras")
+    return f"--model={tmp_path / 'robot.keras'}"
+
+
+@pytest.fixture
+def complaint(capsys):
+    """Runs a command that must be refused, and gives its one sentence."""
+
+    def run(*arguments):
+        assert __main__.main([str(each) for each in arguments]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("Sorry: ") and said.count("\n") == 1
+        assert not re.search(r"Errno|\{\{|\[Op:|Error\b", said)
+        return said
+
+    return run

@@ -154,4 +154,7 @@ def test_a_count_out_of_range_is_named(tmp_path, capsys):
     model = tmp_path / "generator.keras"
     build_generator(8, 2).save(model)
     assert command_line.main(["judge", "--model", str(model), "--count", "5"]) == 2
-    assert "5 pictures cannot be judged" in capsys.readouterr().err
+    assert (
+        "count is 5; it must be a whole number from 6 to 10000"
+        in capsys.readouterr().err
+    )

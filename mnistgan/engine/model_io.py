@@ -109,6 +109,8 @@ def load_model(path: str | os.PathLike) -> keras.Model:
         ValueError: It is damaged, has another ending, or is not a model of this course.
     """
     path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; name the file in it: {path}/name.keras")
     if not path.is_file():
         raise FileNotFoundError(
             f"there is no file {path}; train first: python -m mnistgan train"

@@ -135,11 +135,17 @@ def read_table(path: Path, whole_numbers: Sequence[str]) -> list[dict]:
     if not path.exists():
         return []
     files.check_file(path)
-    with open(path, newline="") as lines:
-        return [
-            {name: int(v) if name in whole_numbers else float(v) for name, v in row}
-            for row in map(dict.items, csv.DictReader(lines))
-        ]
+    try:
+        with open(path, newline="") as lines:
+            return [
+                {name: int(v) if name in whole_numbers else float(v) for name, v in row}
+                for row in map(dict.items, csv.DictReader(lines))
+            ]
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{path} is no table of numbers; put an undamaged copy in its place, or "
+            "train again with the same settings"
+        ) from error
 
 
 def write_table(path: Path, columns: Sequence[str], rows: list[dict]) -> None:
