@@ -143,7 +143,8 @@ def read_margins(path):
 def write_margins(path, found):
     """Writes what `read_margins` reads, without what is the same for all robots."""
     healthy = [found[name] for name in found if name != BROKEN]
-    names = sorted(found, key=lambda name: (name != BROKEN, name))
+    known = [name for name, slacks in found.items() if slacks]
+    names = sorted(known, key=lambda name: (name != BROKEN, name))
     with open(path, "w", newline="") as lines:
         writer = csv.writer(lines, lineterminator="\n")
         writer.writerow(["where", "comparison", *names])
