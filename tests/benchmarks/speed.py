@@ -199,7 +199,9 @@ def main():
         who, changes = sys.argv[1:]
         print(json.dumps(workers[who](**json.loads(changes))))
     else:
-        print(f"{os.cpu_count()} cores\n")
+        from mnistgan.engine.machine import count_cores
+
+        print(f"{count_cores()} cores\n")
         compare()
 
 
