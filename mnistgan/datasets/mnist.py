@@ -184,12 +184,19 @@ def store(folder: Path, name: str, version: str, features, splits, **about) -> N
     )
 
 
-def check_root(root: Path) -> None:
-    """Refuses a folder where data sets cannot be made: OSError, with the way out."""
+def check_root(root: Path, making: bool) -> None:
+    """Refuses a folder for data sets that cannot work: OSError, with the way out.
+
+    Args:
+        root: The folder.
+        making: Whether a data set will be made there.
+    """
     try:
-        files.make_folder(root)
-        if (free := shutil.disk_usage(root).free) < ROOM:
-            raise OSError(f"{root} has room for {free} bytes only, not {ROOM}")
+        files.check_letters(root)
+        if making:
+            files.make_folder(root)
+            if (free := shutil.disk_usage(root).free) < ROOM:
+                raise OSError(f"{root} has room for {free} bytes only, not {ROOM}")
     except OSError as error:
         raise OSError(f"no data set can be kept there: {error}; {ELSEWHERE}") from error
 
@@ -214,19 +221,12 @@ def prepare(name: str, version: str, root: Path, make: Callable[[Path], None]) -
         OSError: The folder cannot be written to, or the data set was damaged since it
             was made.
     """
-    try:
-        str(root).encode()
-    except UnicodeEncodeError as error:
-        raise OSError(
-            f"the name of {root} has letters that are no text in this locale, which "
-            f"data sets need: set PYTHONUTF8=1, or {ELSEWHERE}"
-        ) from error
     target = root / name / version
+    check_root(root, making=not target.exists())
     if (target / files.LEDGER).exists() and (wrong := files.damage(target)):
         raise OSError(f"{wrong} Delete {target}, and it is made again.")
     if target.exists():
         return root
-    check_root(root)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=root) as aside:
         make(Path(aside))
         made = Path(aside, name, version)

@@ -56,8 +56,7 @@ def save(run: Path, state: tf.train.Checkpoint, best: int | None = None) -> None
     target = run / "checkpoints" / f"step_{int(state.step):08}"
     try:
         with files.atomic_folder(target) as aside:
-            # As bytes: a name may have letters that are no text in this locale.
-            state.write(os.fsencode(aside / "state"))
+            state.write(str(aside / "state"))
             for name in NOTES:
                 if (run / name).exists():
                     shutil.copyfile(run / name, aside / name)
@@ -112,7 +111,7 @@ def restore(checkpoint: Path, run: Path, state: tf.train.Checkpoint) -> None:
         run: The run's folder.
         state: From `mnistgan.training.new_state`, with the run's settings.
     """
-    state.read(os.fsencode(checkpoint / "state")).assert_consumed()
+    state.read(str(checkpoint / "state")).assert_consumed()
     for name in NOTES:
         if (checkpoint / name).exists():
             with files.atomic_write(run / name, noted=True) as aside:
@@ -132,13 +131,7 @@ def lock_run(run: Path) -> Iterator[None]:
             cannot be made or written to.
     """
     place = run / "checkpoints"
-    try:
-        os.fsencode(run).decode()
-    except UnicodeDecodeError as error:
-        raise OSError(
-            f"the name of {run} has letters that are no text, which TensorFlow cannot "
-            "read; choose another folder"
-        ) from error
+    files.check_letters(run)
     files.make_folder(run)  # first: it is what somebody chose
     files.make_folder(place)
     lock, owner = filelock.FileLock(place / "lock"), place / "owner.txt"

@@ -33,6 +33,20 @@ def flush(path: Path) -> None:
         os.close(opened)
 
 
+def check_letters(path: Path) -> None:
+    """Refuses a name that TensorFlow cannot read: OSError, with the way out.
+
+    It takes UTF-8, which Python knows nothing of where the locale is plain.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise OSError(
+            f"{path} has letters that are no text here, and TensorFlow cannot read "
+            "them: set PYTHONUTF8=1, or choose another folder"
+        ) from error
+
+
 def make_folder(folder: Path) -> None:
     """Makes a folder, and those around it, where they are missing.
 

@@ -1,5 +1,6 @@
 """What this machine has: Keras as we need it, other packages, and perhaps a GPU."""
 
+import codecs
 import importlib
 import io
 import json
@@ -93,11 +94,19 @@ def count_cores() -> int:
     return os.cpu_count() or 1
 
 
-def open_streams() -> None:
-    """Makes sure that everything can be said: to nobody, where a stream is closed.
+def say_anyway(error: UnicodeEncodeError) -> tuple[bytes, int]:
+    """What is said in place of letters that a stream does not know.
 
-    A letter that the terminal cannot show becomes a question mark.
+    A question mark; or, of a file's name that Python could not read, its bytes.
     """
+    said = error.object[error.start : error.end]
+    marks = [ord(x) - 0xDC00 if "\udc80" <= x <= "\udcff" else ord("?") for x in said]
+    return bytes(marks), error.end
+
+
+def open_streams() -> None:
+    """Makes sure that everything can be said: to nobody, where a stream is closed."""
+    codecs.register_error("mnistgan", say_anyway)  # type: ignore[arg-type]
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             try:
@@ -107,7 +116,7 @@ def open_streams() -> None:
             setattr(sys, name, open(os.devnull, "r+"))  # noqa: SIM115 -- for good
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a notebook has others
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="mnistgan")
 
 
 def load_tensorflow() -> ModuleType:
