@@ -96,7 +96,7 @@ def test_faces_that_are_not_there_are_named(few, split):
 def test_without_dicebear_one_sentence_says_what_to_do(tmp_path, monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)
     faces.load_style.cache_clear()
-    with pytest.raises(ImportError, match=r"pip install -e '\.\[faces\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'mnistgan\[faces\]'"):
         faces.load_faces("train", tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -140,5 +140,5 @@ def test_weights_and_biases_works_offline_and_asks_for_nothing(tmp_path, monkeyp
 
 def test_a_missing_package_is_named_and_the_run_goes_on(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.warns(UserWarning, match=r"pip install -e '\.\[loggers\]'"):
+    with pytest.warns(UserWarning, match=r"pip install 'mnistgan\[loggers\]'"):
         assert training.train(TINY, tmp_path, loggers=["wandb"]).finished

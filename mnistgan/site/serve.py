@@ -50,6 +50,7 @@ def site(options: argparse.Namespace) -> None:
 def explore(options: argparse.Namespace) -> None:
     """Runs `explore`."""
     program = import_extra("voila.app", "notebooks").Voila
+    import_extra("ipywidgets", "notebooks")  # which the page needs, not the program
     browser = not options.no_browser
     flags = page_flags("Voila", options.port, ip=LOOPBACK, open_browser=browser)
     # Its code runs in the folder where the page lies, but the robots are here.
