@@ -69,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
         choices.add_argument(flag, default=unset, help=explain(field), **kind)
     choices.add_argument("--fog", dest="noise_std", type=number, **legacy.HIDDEN)
     robot = argparse.ArgumentParser(add_help=False)
-    own = "a .keras file; default: the newest in runs/, or else the course's own"
+    own = "a .keras file; default: your best in runs/, or else the course's own"
     robot.add_argument("--model", type=Path, help=own)
 
     about = "Teach a robot to draw: handwritten digits, faces, music."
@@ -153,11 +153,6 @@ def train(options: argparse.Namespace) -> int:
         settings, options.out, loggers=loggers, afresh=options.afresh, options=care
     )
     if not run.finished:
-        saved = "Stopped and saved" if run.chief else "Stopped with the others"
-        print(
-            f"{saved} after step {run.step} of {run.total_steps}. "
-            "The same command goes on from here."
-        )
         return 130
     if not run.chief:
         print("Done. The first worker keeps what was learned.")
@@ -185,7 +180,7 @@ def open_robot(options: argparse.Namespace) -> tuple[Path, Any]:
     load_tensorflow()  # quietly, before the modules of the course load it
     from mnistgan import sampling
 
-    model = options.model or sampling.newest_model()
+    model = options.model or sampling.best_model()
     return model, sampling.load_generator(model)
 
 

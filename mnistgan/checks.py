@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
+from mnistgan.engine.runs import Run
 from mnistgan.sampling import draw, make_noise
 
 # Of the 60,000 training digits at 64×64, in grey levels: the mean of all pixels, and
@@ -67,6 +68,16 @@ def learned(before: list[np.ndarray], model: keras.Model, name: str) -> None:
         f"every weight of the {name} has moved.",
         f"these weights of the {name} stayed as they were: {', '.join(same)}. Did its "
         "optimizer get its gradients?",
+    )
+
+
+def finished(run: Run) -> None:
+    """Checks that a training was not stopped half-way."""
+    check(
+        run.finished,
+        f"all {run.total_steps:,} steps are taken.",
+        f"the training was stopped after {run.step:,} of {run.total_steps:,} steps. "
+        "Run its cell again: it goes on from there.",
     )
 
 

@@ -113,11 +113,18 @@ def load_directions(path: str | os.PathLike, noise_dim: int) -> Directions:
 def directions_file(model: str | os.PathLike) -> Path:
     """Where the knobs of a generator are kept: beside its `.keras` file.
 
+    The name holds the beginning of the file's checksum. So knobs belong to this very
+    robot, whatever its date, and not to the next one of its name.
+
     Nothing is written beside the robot of the course: its knobs are kept in
     `mnistgan.settings.runs_folder`.
+
+    Raises:
+        OSError: There is no such robot.
     """
-    name = Path(model).with_suffix(".knobs.json")
-    return runs_folder() / name.name if Path(model) == sampling.PRETRAINED else name
+    model = Path(model)
+    folder = runs_folder() if model == sampling.PRETRAINED else model.parent
+    return folder / f"{model.stem}.{files.checksum(model)[:12]}.knobs.json"
 
 
 def saved_directions(model: str | os.PathLike, noise_dim: int) -> Directions | None:
@@ -129,15 +136,31 @@ def saved_directions(model: str | os.PathLike, noise_dim: int) -> Directions | N
 
     Returns:
         The knobs; None if there are none, or none that fit: damaged ones, or those of
-        an older model of that name.
+        another model of that name.
     """
-    file = directions_file(model)
     try:
-        if file.stat().st_mtime < Path(model).stat().st_mtime:
-            return None
+        file = directions_file(model)
+        if not file.exists():
+            file = legacy_directions_file(Path(model), file.parent)
         return load_directions(file, noise_dim)
     except (OSError, ValueError):
         return None
+
+
+def legacy_directions_file(model: Path, folder: Path) -> Path:
+    """Where version 0.1 kept knobs. It told robots of one name apart by their dates.
+
+    Raises:
+        OSError: There are none, or those of an older robot; in that case, it is said.
+    """
+    file = folder / f"{model.stem}.knobs.json"
+    if file.stat().st_mtime < model.stat().st_mtime and model != sampling.PRETRAINED:
+        files.say_once(
+            f"{file} may belong to an earlier robot, so its knobs are left out. "
+            f"If they are this one's, rename it to {directions_file(model).name}"
+        )
+        raise FileNotFoundError(file)
+    return file
 
 
 def find_directions(generator, count=None, seed: int = 0) -> Directions:

@@ -15,7 +15,7 @@ from mnistgan.data import one_hot, to_uint8
 from mnistgan.engine import files, legacy, valid
 from mnistgan.engine.bars import slow
 from mnistgan.engine.model_io import load_model
-from mnistgan.engine.runs import read_history
+from mnistgan.engine.runs import OWN_PICTURES, read_history, read_scores
 from mnistgan.settings import MOST_DRAWN, Settings, runs_folder
 
 DRAWN_AT_ONCE = 500
@@ -23,37 +23,74 @@ Labels = Sequence[int] | np.ndarray | int | None
 PRETRAINED = Path(__file__).parent / "pretrained" / "digits.keras"
 
 
-def finished_project(folder: Path) -> str | None:
-    """The project of the run in a folder, if it was trained to its end; else None."""
+def finished_run(folder: Path) -> Settings | None:
+    """The settings of the run in a folder, if it was trained to its end; else None."""
     try:
         files.check_file(folder / "settings.json")
         settings = Settings(**legacy.read_settings(folder / "settings.json"))
         done = read_history(folder)[-1]["step"] == settings.total_steps
-        return settings.project if done else None
+        return settings if done else None
     except (OSError, ValueError, TypeError, LookupError):
         return None  # no run, or one whose notes cannot be read
 
 
-def newest_model(project: str = "digits") -> Path:
-    """Finds the generator of a project that you trained last, or else the course's own.
+def own_models() -> dict[Path, Settings]:
+    """Finds the robots that you trained to their end, in `runs_folder()`."""
+    paths = sorted(runs_folder().glob("*/generator.keras"))
+    found = {path: finished_run(path.parent) for path in paths}
+    return {path: settings for path, settings in found.items() if settings}
+
+
+def last_distance(model: Path) -> float | None:
+    """The last Fréchet distance of a run, if a judge has noted any."""
+    try:
+        return read_scores(model.parent)[-1]["frechet"]
+    except (OSError, ValueError, LookupError):
+        return None
+
+
+def best_model(project: str = "digits") -> Path:
+    """Finds your best generator of a project, as far as that is known.
+
+    Of those that were judged along the way, the one with the smallest Fréchet distance;
+    of the others, the one that saw most pictures; of these two, again the one that saw
+    more.
 
     Returns:
-        The newest `generator.keras` of any finished run of the project in
-        `runs_folder()`. Without one, that of the course, which draws digits;
+        The `generator.keras` of a finished run in `runs_folder()` that learned from the
+        project's own pictures. Without one, that of the course, which draws digits;
         `README.md` beside it says how it was made.
     """
-    robots = runs_folder().glob("*/generator.keras")
-    own = [path for path in robots if finished_project(path.parent) == project]
-    return max(own, key=lambda path: path.stat().st_mtime, default=PRETRAINED)
+    seen = {
+        path: settings.total_steps * settings.batch_size
+        for path, settings in own_models().items()
+        if settings.project == project and not (path.parent / OWN_PICTURES).exists()
+    }
+    distances = {path: last_distance(path) for path in seen}
+    judged = {path: x for path, x in distances.items() if x is not None}
+    few = sorted(judged, key=judged.__getitem__)[:1]
+    few += [path for path in seen if path not in judged]
+    return max(few, key=seen.__getitem__, default=PRETRAINED)
 
 
-def trained_generator() -> keras.Model:
-    """Loads a generator that can draw, and says which: see `newest_model`."""
-    path = newest_model()
-    if path == PRETRAINED:
-        print("No robot of your own yet: using the one that comes with the course.")
+def trained_generator(path: str | os.PathLike | None = None) -> keras.Model:
+    """Loads a generator that can draw, and says which, and how to take another.
+
+    Args:
+        path: Its `.keras` file; None for `best_model()`.
+    """
+    path, own = Path(path or best_model()), own_models()
+    if path in own:
+        preset, steps = own[path].preset, own[path].total_steps
+        print(f"Using your own robot, preset {preset!r}, {steps:,} steps: {path}")
+    elif own or path != PRETRAINED:
+        print(f"Using the robot {path}")
     else:
-        print(f"Using your own robot: {path}")
+        print("No robot of your own yet: using the one that comes with the course.")
+    if own:
+        others = [other for other in (*own, PRETRAINED) if other != path]
+        ways = " or ".join(f'trained_generator("{other}")' for other in others)
+        print(f"To take another one: {ways}")
     return load_generator(path)
 
 

@@ -307,7 +307,15 @@ def train(
                 pass  # nobody else does
             runs.set_aside(folder)
         with checkpoints.lock_run(folder) if cluster.chief else nullcontext():
-            return take_part(settings, folder, cluster, pictures, loggers, options)
+            run = take_part(settings, folder, cluster, pictures, loggers, options)
+    if not run.finished:
+        saved = "Stopped and saved" if run.chief else "Stopped with the others"
+        print(
+            f"{saved} after step {run.step} of {run.total_steps}: "
+            f"{run.step / run.total_steps:.0%} of the training is done. The same cell, "
+            "or command, goes on from here."
+        )
+    return run
 
 
 def take_part(
@@ -372,8 +380,7 @@ class KeepResults(Callback):
         folder, state = session.run.folder, session.state
         robots = {folder / "generator.keras": state.averaged}
         robots[folder / f"{state.discriminator.name}.keras"] = state.discriminator
-        saved = folder / "checkpoints" / f"step_{session.run.step:08}"
-        if not checkpoints.are_kept(robots, saved):
+        if not checkpoints.are_kept(robots):
             for path, robot in robots.items():
                 save_model(robot, path)
         plots.save_grid(draw(state.averaged, state.fixed_noise), folder / "grid.png")

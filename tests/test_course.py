@@ -4,6 +4,7 @@ import ast
 import builtins
 import importlib
 import inspect
+import itertools
 import re
 import shutil
 import statistics
@@ -198,8 +199,8 @@ def test_every_model_call_states_training(path):
 # What a notebook calls something for: `SILENT` gives back nothing, what `DONE` gives
 # back is of no interest, `SHOWN` is called for its value. A new name joins one of them.
 SILENT = """print display show check prepared generator_works discriminator_works
-    learned draws_digits set_random_seed apply_gradients save save_grid save_film mkdir
-    rmtree write go_to start_dark clear append terminate kill disable wait_for sleep
+    learned draws_digits finished set_random_seed apply_gradients save save_grid
+    save_film mkdir rmtree write go_to start_dark clear append terminate kill disable wait_for sleep
     train_attribute_classifier build apply add close"""
 DONE = """train write_text wait run set_value input set_xlabel set_ylabel set legend
     plot plot_scores plot_losses plot_wheel batch_norm quick_step old_step train_step
@@ -236,6 +237,29 @@ def test_a_lost_and_a_stray_result_are_noticed():
         assert len(list(useless(source))) == 1, source
     for source in ("server.wait();", "print(a)\na.shape", "a.save(b)\nround(a)"):
         assert not list(useless(source)), source
+
+
+def after_training(cells):
+    """The code that follows each call of `train`, to the end of the next cell."""
+    code = [cell.source for cell in cells if not is_md(cell)]
+    for source, following in itertools.pairwise([*code, ""]):
+        parts = re.split(r"^(\w+ = )?(?:training\.)?train\(", source, flags=re.M)
+        for name, rest in zip(parts[1::2], parts[2::2], strict=True):
+            yield name, rest + "\n" + following
+
+
+@each_notebook
+def test_no_notebook_goes_on_with_an_unfinished_run(path):
+    for name, following in after_training(read(path).cells):
+        assert name, "the run needs a name, to be checked"
+        run = name.removesuffix(" = ")
+        assert f"\nchecks.finished({run})\n" in f"{following}\n", following
+
+
+@each_notebook
+def test_robots_are_saved_for_older_keras(path):
+    for cell in read(path).cells:
+        assert not re.search(r"\.save\([^)]*\.keras", cell.source), "use save_model"
 
 
 @each_notebook

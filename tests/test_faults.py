@@ -4,9 +4,11 @@
 """
 
 import dataclasses
+import errno
 import os
 import random
 import shutil
+import stat
 import subprocess
 import sys
 import time
@@ -184,10 +186,10 @@ def test_flipped_bytes_never_pass_unnoticed(finished, copy, capsys):
 def test_training_again_repairs_what_the_checkpoint_knows(copy, finished):
     for name in ("history.csv", "settings.json", "generator.keras", files.LEDGER):
         (copy / name).write_bytes(b"{half")
-    assert sampling.finished_project(copy) is None
+    assert sampling.finished_run(copy) is None
     assert training.train(SMALL, copy).history == finished.history
     assert runs.read_history(copy) == finished.history
-    assert sampling.finished_project(copy) == "digits"
+    assert sampling.finished_run(copy) == SMALL
     assert np.array_equal(
         drawing_of(copy / "generator.keras"),
         drawing_of(finished.folder / "generator.keras"),
@@ -318,6 +320,97 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(tmp_path):
         assert before
 
 
+NAMES = ["run [1]", "a*b", "what?", "back\\slash", "näme", "\udcff", "{a,b} 100% $HOME"]
+
+
+@pytest.fixture(params=NAMES)
+def any_name(request, tmp_path):
+    """A folder with a name that TensorFlow would take for a pattern, or for no text."""
+    try:
+        (tmp_path / request.param).mkdir()
+    except (OSError, UnicodeError):
+        pytest.skip("this system does not allow it")
+    return tmp_path / request.param
+
+
+def test_a_checkpoint_may_lie_in_a_folder_of_any_name(any_name):
+    number = tf.Variable(3.0)
+    state = tf.train.Checkpoint(number=number)
+    checkpoints.write_state(state, any_name)
+    number.assign(4.0)
+    checkpoints.read_state(state, any_name)
+    assert float(number) == 3.0
+
+
+@pytest.mark.parametrize("name", ["run [1]", "\udcff"])
+def test_a_run_goes_on_in_a_folder_of_any_name(finished, tmp_path, name):
+    folder = shutil.copytree(finished.folder, tmp_path / name)
+    (folder / "generator.keras").unlink()
+    assert training.train(SMALL, folder, loggers=["tensorboard"]).finished
+    assert sampling.finished_run(folder) == SMALL
+    found = drawing_of(folder / "generator.keras")
+    assert np.array_equal(found, drawing_of(finished.folder / "generator.keras"))
+
+
+class Drive:
+    """A drive that does not know how to do something, as network drives do not."""
+
+    def __init__(self, code, folders_only=False):
+        self.code, self.folders_only, self.real = code, folders_only, os.fsync
+
+    def fsync(self, opened):
+        if not self.folders_only or stat.S_ISDIR(os.fstat(opened).st_mode):
+            raise OSError(self.code, os.strerror(self.code))
+        self.real(opened)
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
+@pytest.mark.parametrize("folders_only", [True, False])
+def test_a_drive_that_cannot_confirm_is_used_all_the_same(
+    tmp_path, monkeypatch, capsys, code, folders_only
+):
+    files.say_once.cache_clear()
+    monkeypatch.setattr(os, "fsync", Drive(code, folders_only).fsync)
+    for text in ("one", "two"):
+        with files.atomic_write(tmp_path / "text", noted=True) as aside:
+            aside.write_text(text)
+        with files.atomic_folder(tmp_path / "folder") as aside:
+            (aside / "text").write_text(text)
+    files.check_file(tmp_path / "text")
+    assert (tmp_path / "text").read_text() == "two"
+    assert not files.damage(tmp_path / "folder")
+    assert capsys.readouterr().out.count("does not say when a file has reached") == 1
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
+def test_a_drive_that_fails_is_not_believed(tmp_path, monkeypatch, code):
+    (tmp_path / "text").write_text("old")
+    monkeypatch.setattr(os, "fsync", Drive(code).fsync)
+    with pytest.raises(OSError, match=os.strerror(code)):
+        with files.atomic_write(tmp_path / "text") as aside:
+            aside.write_text("new")
+    assert (tmp_path / "text").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOLCK, "No locks"), NotImplementedError("no flock")]
+)
+def test_a_drive_without_locks_is_used_all_the_same(
+    tmp_path, monkeypatch, capsys, error
+):
+    files.say_once.cache_clear()
+
+    def acquire(*_, **__):
+        raise error
+
+    monkeypatch.setattr(checkpoints.filelock.FileLock, "acquire", acquire)
+    for _ in range(2):
+        with checkpoints.lock_run(tmp_path):
+            assert (tmp_path / "checkpoints" / "owner.txt").exists()
+    said = capsys.readouterr().out
+    assert said.count("knows no locks") == 1 and "was killed" not in said
+
+
 def test_a_read_only_folder_is_named(copy, tmp_path):
     with small_disk(tmp_path / "disk", "size=50m") as disk:
         shutil.copytree(copy, disk / "run")
@@ -348,7 +441,7 @@ def test_a_folder_that_vanishes_comes_back(tmp_path, monkeypatch):
         patch.setattr(loop, "summary", vanishing)
         assert training.train(SMALL, tmp_path / "run").finished
     assert training.train(SMALL, tmp_path / "run").finished
-    assert sampling.finished_project(tmp_path / "run") == "digits"
+    assert sampling.finished_run(tmp_path / "run") == SMALL
 
 
 def test_two_at_once_the_second_is_refused_by_name_of_the_first(copy):

@@ -1,12 +1,15 @@
 """Measures, knobs, and the way from a picture back to its noise."""
 
 import io
+import os
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from mnistgan import latent
+from mnistgan.engine import model_io
 from mnistgan.models import build_generator
 from mnistgan.sampling import PRETRAINED, draw, load_generator, make_noise
 
@@ -71,6 +74,7 @@ def test_an_impossible_number_of_knobs_is_named(generator, count):
 
 def test_named_knobs_are_kept(directions, tmp_path):
     named = directions.rename(knob_2="slant", knob_5="größe")
+    shutil.copy(PRETRAINED, tmp_path / "generator.keras")
     file = latent.directions_file(tmp_path / "generator.keras")
     named.save(file)
     again = latent.load_directions(file, 32)
@@ -80,6 +84,34 @@ def test_named_knobs_are_kept(directions, tmp_path):
         named.rename(knob_2="again")
     with pytest.raises(ValueError, match="two knobs"):
         directions.rename(knob_1="slant", knob_2="slant")
+
+
+def test_knobs_belong_to_a_robot_and_not_to_a_date(directions, tmp_path):
+    robot = tmp_path / "generator.keras"
+    shutil.copy(PRETRAINED, robot)
+    directions.rename(knob_1="slant").save(latent.directions_file(robot))
+    for date in (0, 2_000_000_000):  # the clock was set, or the robot copied
+        os.utime(robot, (date, date))
+        assert latent.saved_directions(robot, 32).names[0] == "slant"
+    model_io.save_model(build_generator(), robot)  # another one takes its place
+    os.utime(robot, (0, 0))
+    assert latent.saved_directions(robot, 32) is None
+
+
+def test_knobs_of_version_0_1_still_open(directions, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MNISTGAN_RUNS", str(tmp_path))
+    robot, files = tmp_path / "generator.keras", []
+    shutil.copy(PRETRAINED, robot)
+    for name in ("digits", "generator"):
+        files.append(tmp_path / f"{name}.knobs.json")
+        directions.rename(knob_1="slant").save(files[-1])
+        os.utime(files[-1], (0, 0))
+    assert latent.saved_directions(PRETRAINED, 32).names[0] == "slant"
+    assert latent.saved_directions(robot, 32) is None  # it is older than the robot
+    new_name = latent.directions_file(robot).name
+    assert f"rename it to {new_name}" in capsys.readouterr().out
+    os.utime(robot, (0, 0))
+    assert latent.saved_directions(robot, 32).names[0] == "slant"
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2]", '{"a": "b"}', '{"a": [1, 2]}', "{}"])

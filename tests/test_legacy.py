@@ -38,7 +38,7 @@ def old_run(tmp_path):
 
 def test_a_robot_of_an_old_run_is_found(old_run, monkeypatch):
     monkeypatch.setenv("MNISTGAN_RUNS", str(old_run.parent))
-    assert sampling.newest_model() == old_run / "generator.keras"
+    assert sampling.best_model() == old_run / "generator.keras"
     assert runs.read_history(old_run)[-1]["step"] == SMALL.total_steps
 
 

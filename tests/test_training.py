@@ -18,6 +18,7 @@ from mnistgan import checks, data, sampling, training
 from mnistgan.datasets import mnist
 from mnistgan.engine import runs
 from mnistgan.engine.accelerate import QuickBatchNormalization, accelerate
+from mnistgan.engine.model_io import save_model
 from mnistgan.models import build_discriminator, build_generator
 from mnistgan.projects import digits
 from mnistgan.sampling import draw, load_generator, make_noise
@@ -198,27 +199,28 @@ def test_the_same_settings_give_the_same_result(finished, tmp_path):
 def test_a_finished_run_is_not_trained_again(finished):
     before = contents(finished.folder)
     robot = finished.folder / "generator.keras"
-    written = robot.stat().st_mtime_ns
+    os.utime(robot, (0, 0))  # a date says nothing
+    written = robot.read_bytes()
     assert training.train(SMALL, finished.folder).finished
     assert contents(finished.folder) == before
-    assert robot.stat().st_mtime_ns == written, "knobs that were named would be lost"
+    assert robot.read_bytes() == written, "knobs that were named would be lost"
 
 
-@pytest.mark.parametrize("harm", ["missing", "older", "damaged", "unknown"])
+@pytest.mark.parametrize("harm", ["missing", "another", "damaged", "unknown"])
 def test_what_is_wanting_of_a_finished_run_is_made_again(finished, tmp_path, harm):
     folder = shutil.copytree(finished.folder, tmp_path / "run")
     robot, before = folder / "generator.keras", contents(folder)
     if harm == "missing":
         (folder / "grid.png").unlink()
-    elif harm == "older":  # killed between the last checkpoint and the end
-        os.utime(robot, (0, 0))
+    elif harm == "another":  # killed between the last checkpoint and the end
+        save_model(build_generator(8, 2), robot)
     else:
         robot.write_bytes(robot.read_bytes()[:-1])
     if harm == "unknown":
         (folder / "checksums.json").unlink()
     assert training.train(SMALL, folder).finished
     assert contents(folder) == before
-    assert (folder / "grid.png").exists() and robot.stat().st_mtime > 0
+    assert (folder / "grid.png").exists()
 
 
 def test_a_run_goes_on_with_the_pictures_that_it_saw(tmp_path):
@@ -262,8 +264,10 @@ def test_a_large_seed_shuffles_too():
     assert len(list(training.make_batches(numbers, None, small))) == small.total_steps
 
 
-def test_ctrl_c_saves_and_the_same_call_goes_on(finished, tmp_path, monkeypatch):
-    whole_step = training.make_whole_step
+def test_ctrl_c_saves_and_the_same_call_goes_on(
+    finished, tmp_path, monkeypatch, capsys
+):
+    whole_step, said = training.make_whole_step, []
 
     def interrupted(*args):
         step, calls = whole_step(*args), []
@@ -271,7 +275,9 @@ def test_ctrl_c_saves_and_the_same_call_goes_on(finished, tmp_path, monkeypatch)
         def play(batch):
             calls.append(1)
             if len(calls) == 50:
-                os.kill(os.getpid(), signal.SIGINT)
+                for _ in range(2):
+                    os.kill(os.getpid(), signal.SIGINT)
+                said.append(capsys.readouterr().out)
             return step(batch)
 
         return play
@@ -280,8 +286,14 @@ def test_ctrl_c_saves_and_the_same_call_goes_on(finished, tmp_path, monkeypatch)
         patch.setattr(training, "make_whole_step", interrupted)
         stopped = training.train(SMALL, tmp_path / "run")
     assert not stopped.finished and 50 <= stopped.step < 120
+    assert said[0].count("Heard.") == 1, "it should answer at once, and once"
+    share = f"{stopped.step / 120:.0%} of the training is done"
+    found = capsys.readouterr().out
+    assert f"saved after step {stopped.step} of 120: {share}" in found
+    with pytest.raises(AssertionError, match=rf"after {stopped.step} of 120 steps"):
+        checks.finished(stopped)
     assert (tmp_path / "run" / "grid.png").exists()
-    assert training.train(SMALL, tmp_path / "run").finished
+    checks.finished(training.train(SMALL, tmp_path / "run"))
     assert contents(tmp_path / "run") == contents(finished.folder)
 
 
@@ -330,11 +342,63 @@ def test_a_collapsed_generator_is_noticed():
         checks.draws_digits(keras.Model(digit, same))
 
 
-def test_your_newest_robot_is_preferred(finished, monkeypatch, capsys):
+def test_your_own_robot_is_preferred_and_others_can_be_taken(
+    finished, monkeypatch, capsys
+):
     monkeypatch.setenv("MNISTGAN_RUNS", str(finished.folder.parent))
     generator = sampling.trained_generator()
-    assert str(Path("whole") / "generator.keras") in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "preset 'quick', 120 steps" in said
+    assert str(Path("whole") / "generator.keras") in said.splitlines()[0]
+    assert f'another one: trained_generator("{sampling.PRETRAINED}")' in said
     assert generator.input_shape == (None, 8)
+    assert sampling.trained_generator(sampling.PRETRAINED).input_shape == (None, 32)
+    said = capsys.readouterr().out
+    assert f"Using the robot {sampling.PRETRAINED}" in said and "whole" in said
+
+
+@pytest.fixture
+def several(tmp_path, monkeypatch):
+    """Makes runs that seem to be trained to their end, the best one the oldest."""
+    monkeypatch.setenv("MNISTGAN_RUNS", str(tmp_path))
+
+    def make(name, distance=None, pictures=640, **changes):
+        settings = choose_settings("quick", pictures=pictures, **changes)
+        folder = tmp_path / name
+        folder.mkdir()
+        runs.write_settings(folder, settings)
+        row = dict.fromkeys(runs.COLUMNS, settings.total_steps)
+        runs.write_history(folder, [row])
+        if distance:
+            row = dict.fromkeys(runs.SCORES, 1) | {"frechet": distance}
+            runs.write_table(folder / "scores.csv", runs.SCORES, [row])
+        (folder / "generator.keras").write_text(name)
+        return folder / "generator.keras"
+
+    return make
+
+
+def test_the_robot_that_saw_most_pictures_is_the_best_known(several):
+    best = several("c", pictures=1280)
+    several("a"), several("b")
+    assert sampling.best_model() == best and len(sampling.own_models()) == 3
+
+
+def test_of_judged_robots_the_one_with_the_best_score_is_the_best_known(several):
+    best = several("a", 3.0)
+    several("b", 9.0, pictures=1280)
+    several("c")
+    assert sampling.best_model() == best
+    longer = several("d", pictures=1920)  # nobody judged it, but it saw far more
+    assert sampling.best_model() == longer
+
+
+def test_a_robot_of_other_pictures_is_not_the_best_known(several):
+    other = several("b", pictures=1280)
+    (other.parent / runs.OWN_PICTURES).write_text("…")
+    several("faces", project="faces")
+    assert sampling.best_model() == sampling.PRETRAINED
+    assert sampling.best_model("faces").parent.name == "faces"
 
 
 def test_a_robot_that_was_stopped_half_way_is_not_preferred(
@@ -342,9 +406,9 @@ def test_a_robot_that_was_stopped_half_way_is_not_preferred(
 ):
     shutil.copytree(finished.folder, tmp_path / "whole")
     monkeypatch.setenv("MNISTGAN_RUNS", str(tmp_path))
-    assert sampling.newest_model() == tmp_path / "whole" / "generator.keras"
+    assert sampling.best_model() == tmp_path / "whole" / "generator.keras"
     runs.write_history(tmp_path / "whole", finished.history[:-1])
-    assert sampling.newest_model() == sampling.PRETRAINED
+    assert sampling.best_model() == sampling.PRETRAINED
 
 
 def test_the_average_spans_the_last_steps():

@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import course
@@ -190,15 +192,18 @@ def test_a_killed_worker_stops_the_run_which_goes_on_when_both_are_back(tmp_path
     assert "The first worker keeps" in last_line(tmp_path / "second/worker_1.txt")
 
 
+NO_PROXY_THERE = dict.fromkeys(["http_proxy", "https_proxy"], "http://127.0.0.1:9")
+
+
 def two_workers(tmp_path, *different):
-    """Starts two workers, whose last options differ."""
+    """Starts workers, whose last options differ, on a machine that uses a proxy."""
     cluster = {"worker": launch.free_addresses(2)}
     words = [sys.executable, "-m", "mnistgan", "train", "--strategy=workers"]
     words += ["--preset=quick", "--generator-width=2", f"--out={tmp_path / 'run'}"]
     both = []
     for rank, own in enumerate(different):
         config = {"cluster": cluster, "task": {"type": "worker", "index": rank}}
-        env = {**os.environ, "TF_CONFIG": json.dumps(config)}
+        env = {**os.environ, **NO_PROXY_THERE, "TF_CONFIG": json.dumps(config)}
         with open(tmp_path / f"{rank}.txt", "w") as log:
             said = {"stdout": log, "stderr": log}
             both.append(subprocess.Popen([*words, *own], env=env, **said))
@@ -224,6 +229,51 @@ def test_ctrl_c_at_one_worker_stops_all_and_the_chief_saves(tmp_path):
     assert step and f"Stopped and saved after step {step} of" in first
     assert "WARNING:tensorflow" not in (tmp_path / "0.txt").read_text()
     assert f"Stopped with the others after step {step} of" in second
+
+
+@pytest.mark.parametrize("kind, code", [("SIGINT", 130), ("SIGTERM", -15)])
+def test_a_worker_that_waits_alone_can_be_ended(tmp_path, kind, code):
+    (alone,) = two_workers(tmp_path, [])
+    log = tmp_path / "0.txt"
+    until(lambda: "Worker 0 of 2: waiting for the others." in log.read_text())
+    alone.send_signal(getattr(signal, kind))
+    assert alone.wait(PATIENCE) == code
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_worker_says_for_whom_it_waits_and_not_for_ever(monkeypatch, capsys):
+    monkeypatch.setattr(distribute, "SECONDS_BETWEEN_WORDS", 0)
+    monkeypatch.setattr(distribute, "SECONDS_TO_COME", 0.5)
+    addresses = launch.free_addresses(2)
+    with pytest.raises(OSError, match=rf"worker 1 \({addresses[1]}\) did not come"):
+        distribute.meet(addresses, 0)
+    assert f"Still waiting for worker 1 ({addresses[1]})" in capsys.readouterr().out
+
+
+def test_workers_meet_whoever_comes_first():
+    addresses = launch.free_addresses(3)
+    with ThreadPoolExecutor(3) as pool:
+        met = [pool.submit(distribute.meet, addresses, rank) for rank in (2, 0)]
+        time.sleep(0.3)
+        assert not any(each.done() for each in met)
+        with socket.create_server(("", int(addresses[1].rpartition(":")[2]))):
+            for each in met:  # the last one is already where TensorFlow listens
+                each.result(PATIENCE)
+
+
+@pytest.mark.parametrize(
+    "known, wanted",
+    [
+        ({}, "localhost,127.0.0.1,first,second"),
+        ({"no_proxy": "a.b,first"}, "a.b,first,localhost,127.0.0.1,second"),
+        ({"no_grpc_proxy": "c"}, "c,localhost,127.0.0.1,first,second"),
+    ],
+)
+def test_workers_talk_past_proxies(monkeypatch, known, wanted):
+    for name in ("no_grpc_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, known.get(name, ""))
+    distribute.bypass_proxies(["first:4000", "second:4000"])
+    assert os.environ["no_grpc_proxy"] == wanted  # noqa: SIM112
 
 
 def test_too_little_memory_is_said_in_a_sentence(monkeypatch, tmp_path):

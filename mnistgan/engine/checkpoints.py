@@ -4,18 +4,23 @@ A checkpoint is a folder: what training changes (TensorFlow's own format), the r
 notes as they were at that step, and the checksums of both.
 """
 
+import errno
 import os
 import platform
 import shutil
 import time
-from collections.abc import Collection, Iterator
+import uuid
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import filelock
+import numpy as np
 import tensorflow as tf
+from tensorflow import keras
 
 from mnistgan.engine import files
+from mnistgan.engine.model_io import load_model
 
 NOTES = ("settings.json", "history.csv", "scores.csv")
 KEPT = 3
@@ -39,6 +44,38 @@ def changed_by(state: tf.train.Checkpoint) -> list[tf.Variable]:
     return [*state.variables, *known, *others]
 
 
+@contextmanager
+def folder_in_memory() -> Iterator[str]:
+    """A folder for TensorFlow alone, which takes paths on a disk for patterns.
+
+    So a run may lie in a folder of any name, such as `run [1]`.
+    """
+    folder = f"ram://{uuid.uuid4().hex}"
+    tf.io.gfile.makedirs(folder)
+    try:
+        yield folder
+    finally:
+        tf.io.gfile.rmtree(folder)
+
+
+def write_state(state: tf.train.Checkpoint, checkpoint: Path) -> None:
+    """Writes what training changes into a folder, in TensorFlow's own format."""
+    with folder_in_memory() as memory:
+        state.write(f"{memory}/state")
+        for name in tf.io.gfile.listdir(memory):
+            with tf.io.gfile.GFile(f"{memory}/{name}", "rb") as file:
+                (checkpoint / name).write_bytes(file.read())
+
+
+def read_state(state: tf.train.Checkpoint, checkpoint: Path) -> None:
+    """Reads what `write_state` wrote."""
+    with folder_in_memory() as memory:
+        for path in checkpoint.glob("state.*"):
+            with tf.io.gfile.GFile(f"{memory}/{path.name}", "wb") as file:
+                file.write(path.read_bytes())
+        state.read(f"{memory}/state").assert_consumed()
+
+
 def save(run: Path, state: tf.train.Checkpoint, best: int | None = None) -> None:
     """Saves a run, and forgets all but the newest checkpoints.
 
@@ -56,7 +93,7 @@ def save(run: Path, state: tf.train.Checkpoint, best: int | None = None) -> None
     target = run / "checkpoints" / f"step_{int(state.step):08}"
     try:
         with files.atomic_folder(target) as aside:
-            state.write(str(aside / "state"))
+            write_state(state, aside)
             for name in NOTES:
                 if (run / name).exists():
                     shutil.copyfile(run / name, aside / name)
@@ -111,7 +148,7 @@ def restore(checkpoint: Path, run: Path, state: tf.train.Checkpoint) -> None:
         run: The run's folder.
         state: From `mnistgan.training.new_state`, with the run's settings.
     """
-    state.read(str(checkpoint / "state")).assert_consumed()
+    read_state(state, checkpoint)
     for name in NOTES:
         if (checkpoint / name).exists():
             with files.atomic_write(run / name, noted=True) as aside:
@@ -143,8 +180,15 @@ def lock_run(run: Path) -> Iterator[None]:
             f"{run} is being trained already, by {who}. Wait for it, or choose "
             "another folder"
         ) from error
+    except (OSError, NotImplementedError) as error:
+        if getattr(error, "errno", errno.ENOSYS) not in files.CANNOT:
+            raise
+        files.say_once(
+            "This drive knows no locks, as some network drives do not. Take care that "
+            "no two trainings use the same folder."
+        )
     try:
-        if owner.exists():
+        if lock.is_locked and owner.exists():
             print(f"Nobody trains {run} any more: {owner.read_text()} was killed.")
         files.remove_temp(run)
         since = time.strftime("%Y-%m-%d %H:%M:%S")
@@ -155,13 +199,16 @@ def lock_run(run: Path) -> Iterator[None]:
         lock.release()
 
 
-def are_kept(models: Collection[Path], checkpoint: Path) -> bool:
-    """Whether model files are there, undamaged, and not older than a checkpoint."""
+def are_kept(robots: dict[Path, keras.Model]) -> bool:
+    """Whether robots lie in their files: undamaged, noted, and with these weights."""
     try:
-        known = files.read_ledger(checkpoint.parent.parent)
-        for path in models:
-            files.check_file(path)
-        since = (checkpoint / "settings.json").stat().st_mtime
-        return all(x.name in known and x.stat().st_mtime >= since for x in models)
+        for path, robot in robots.items():
+            known = files.read_ledger(path.parent)
+            pairs = zip(
+                load_model(path).get_weights(), robot.get_weights(), strict=True
+            )
+            if path.name not in known or not all(np.array_equal(*x) for x in pairs):
+                return False
     except (OSError, ValueError):
         return False
+    return True

@@ -10,9 +10,12 @@ import functools
 import json
 import os
 import re
+import signal
 import socket
+import threading
+import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +23,8 @@ import numpy as np
 import tensorflow as tf
 
 SECONDS_TO_ANSWER = 2
+SECONDS_TO_COME = 600  # how long a worker waits for the others
+SECONDS_BETWEEN_WORDS = 10
 BROKEN = (  # what TensorFlow raises when a message to another worker gets no answer
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -269,6 +274,65 @@ def answers(address: str) -> bool:
     return True
 
 
+def bypass_proxies(addresses: Sequence[str]) -> None:
+    """Lets workers talk to each other directly, whatever proxy this machine uses.
+
+    TensorFlow's messages, by gRPC, would go to the proxy of `http_proxy`, which knows
+    none of the workers; `no_grpc_proxy` is for such messages only.
+    """
+    names = "no_grpc_proxy", "no_proxy", "NO_PROXY"
+    known = ",".join(os.environ.get(name, "") for name in names).split(",")
+    hosts = [address.rpartition(":")[0] for address in addresses]
+    direct = dict.fromkeys([*known, "localhost", "127.0.0.1", *hosts])
+    os.environ["no_grpc_proxy"] = ",".join(filter(None, direct))  # noqa: SIM112
+
+
+def meet(addresses: Sequence[str], rank: int) -> None:
+    """Waits until all workers are there: each listens at its address, and looks round.
+
+    TensorFlow would wait, too, but it hears no Ctrl-C, and says nothing.
+
+    Raises:
+        OSError: Another program listens at this worker's address, or somebody did not
+            come; the message says who.
+    """
+    began = said = time.monotonic()
+    others = [n for n in range(len(addresses)) if n != rank]
+    with socket.create_server(("", int(addresses[rank].rpartition(":")[2]))):
+        while gone := [n for n in others if not answers(addresses[n])]:
+            now = time.monotonic()
+            names = " and ".join(f"worker {n} ({addresses[n]})" for n in gone)
+            if now - began > SECONDS_TO_COME:
+                raise TimeoutError(
+                    f"{names} did not come within {SECONDS_TO_COME / 60:g} minutes. "
+                    "Look at what they said last, and start all of them again"
+                )
+            if now - said > SECONDS_BETWEEN_WORDS:
+                said = now
+                print(f"Still waiting for {names}. Ctrl-C ends it.", flush=True)
+            time.sleep(0.2)
+
+
+@contextmanager
+def signals_end_it() -> Iterator[None]:
+    """While TensorFlow comes together with others, Ctrl-C ends the whole program.
+
+    Nothing else could: Python does not run until it is done. Afterwards, Ctrl-C and
+    SIGTERM do what they did before; TensorFlow would ignore SIGTERM from now on.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kinds = signal.SIGINT, signal.SIGTERM
+    before = {kind: signal.getsignal(kind) for kind in kinds}
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for kind, action in before.items():
+            signal.signal(kind, action)
+
+
 def read_config(text: str) -> tuple[tuple[str, ...], int]:
     """Reads `TF_CONFIG`: everybody's address, and which of them is this process's.
 
@@ -310,6 +374,8 @@ def form_cluster(strategy: str = "one") -> Cluster:
         The cluster. With `"workers"`, this waits until all of them are there.
 
     Raises:
+        OSError: Another program listens at this worker's address, or another worker did
+            not come.
         ValueError: `TF_CONFIG` is wrong, or TensorFlow has calculated something
             already, after which it cannot join others.
     """
@@ -320,13 +386,22 @@ def form_cluster(strategy: str = "one") -> Cluster:
         devices = devices or tf.config.list_logical_devices("CPU")
         return Cluster(tf.distribute.MirroredStrategy([each.name for each in devices]))
     addresses, rank = read_config(os.environ.get("TF_CONFIG", ""))
-    print(f"Worker {rank} of {len(addresses)}: waiting for the others.", flush=True)
+    bypass_proxies(addresses)
+    threads = tf.config.threading.get_inter_op_parallelism_threads()
     try:
-        workers = tf.distribute.MultiWorkerMirroredStrategy()
-    except tf.errors.OpError as error:
+        for number in (threads + 1, threads):  # raises RuntimeError once it calculates
+            tf.config.threading.set_inter_op_parallelism_threads(number)
+        print(f"Worker {rank} of {len(addresses)}: waiting for the others.", flush=True)
+        meet(addresses, rank)
+        with signals_end_it():
+            workers = tf.distribute.MultiWorkerMirroredStrategy()
+    except TimeoutError:
+        raise
+    except (OSError, tf.errors.OpError) as error:
+        why = error.strerror if isinstance(error, OSError) else error.message
         raise OSError(
-            f"worker {rank} cannot listen at {addresses[rank]} ({error.message}): is "
-            "it running already? Otherwise give it another port"
+            f"worker {rank} cannot listen at {addresses[rank]} ({why}): is it running "
+            "already? Otherwise give it another port"
         ) from error
     except RuntimeError as error:
         raise ValueError(

@@ -1,6 +1,7 @@
 """Writing files whole or not at all, and noticing when they were damaged since."""
 
 import errno
+import functools
 import hashlib
 import json
 import os
@@ -14,6 +15,10 @@ from pathlib import Path
 LEDGER = "checksums.json"  # the file of a folder that holds the others' checksums
 ASIDE = f".{8 * '[0-9a-f]'}-*"  # names that `aside_of` gives
 OLD = ".old-"  # before the name of a folder whose place is being taken
+CANNOT = {  # what a drive answers that does not know how to do something
+    getattr(errno, name, 0)
+    for name in ("EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EISDIR", "ENOLCK")
+}
 
 
 def aside_of(path: Path) -> Path:
@@ -21,16 +26,33 @@ def aside_of(path: Path) -> Path:
     return path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
 
 
+@functools.cache
+def say_once(sentence: str) -> None:
+    """Prints a sentence, but not again in this process."""
+    print(sentence, flush=True)
+
+
 def flush(path: Path) -> None:
-    """Waits until a file, or the list of a folder's files, has reached the disk."""
+    """Waits until a file, or the list of a folder's files, has reached the disk.
+
+    Many drives of other machines cannot say when. There, this is left out.
+    """
     try:
         opened = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
     except PermissionError:
         return  # Windows cannot open folders
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+    except OSError as error:
+        if error.errno not in CANNOT:
+            raise
+        say_once(
+            "This drive does not say when a file has reached it, as network drives "
+            "often do not. Training goes on all the same; only a power cut could cost "
+            "the last checkpoint."
+        )
 
 
 def check_letters(path: Path) -> None:

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import tensorflow as tf
@@ -36,10 +36,17 @@ def ctrl_c_asks() -> Iterator[threading.Event]:
     A step is then never cut in half. Outside the main thread, Ctrl-C is left alone.
     """
     asked = threading.Event()
+
+    def hear(*_) -> None:
+        if not asked.is_set():
+            asked.set()
+            with suppress(RuntimeError):  # it came in the middle of another sentence
+                tqdm.write("Heard. A few more steps, then it saves and stops.")
+
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
-    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
+    before = signal.signal(signal.SIGINT, hear)
     try:
         yield asked
     finally:

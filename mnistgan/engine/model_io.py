@@ -35,10 +35,14 @@ LAYERS = {
     "ZeroPadding2D"
 }  # fmt: skip
 UNUSED = {  # options of newer Keras, and what they are when nobody uses them
+    "input_axes": None,
+    "output_axes": None,
     "quantization_config": None,
     "renorm": False,
     "renorm_clipping": None,
     "renorm_momentum": 0.99,
+    "sliding_window": None,
+    "use_gate": False,
 }
 OTHERS = {"Functional", "Sequential", "Model", "DTypePolicy", "__keras_tensor__"}
 LARGEST = 500_000_000  # bytes, unpacked; the course's largest model has 8 million

@@ -18,6 +18,7 @@ from mnistgan.engine import files, legacy, valid
 ON_DIVERGENCE = ("warn", "stop", "rollback")
 STRATEGIES = ("one", "mirrored", "workers")
 COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake")
+OWN_PICTURES = "pictures.sha256"  # only where a run learns from the user's own
 SCORES = ("step", "minutes", "confident", "frechet", "coverage", "classes")
 
 
@@ -72,7 +73,7 @@ def claim_folder(
         OSError: The folder cannot be made or written to.
         ValueError: It holds a run with other settings, or that saw other pictures.
     """
-    seen = folder / "pictures.sha256"  # only where a run learns from your own
+    seen = folder / OWN_PICTURES
     own = ""
     if pictures is not None:
         own = hashlib.sha256(np.ascontiguousarray(pictures).data).hexdigest()

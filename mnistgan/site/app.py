@@ -17,15 +17,15 @@ except ImportError as error:
 import keras
 
 from mnistgan.engine import keras_state
-from mnistgan.site.studio import AT_ONCE, Studio, last_changed, models
+from mnistgan.site.studio import AT_ONCE, Studio, identity, models
 
 SEEDS = 1_000_000
 put = st.session_state.update  # what a button does: it moves boxes and slide bars
 
 
 @st.cache_resource(max_entries=4, show_spinner="The robot is waking up …")
-def open_studio(path: str, changed: float) -> Studio:
-    """Loads a model once for all visitors, and again when its files have `changed`."""
+def open_studio(path: str, identity: str) -> Studio:
+    """Loads a model once for all visitors, and again when its files are others."""
     # After each answer, Streamlit makes Keras forget what it prepared. All visitors
     # share one robot, so that would cost each of them a quarter of a second, and might
     # hit another for whom it is just drawing. Nothing is built here that piles up.
@@ -39,7 +39,7 @@ def choose_studio() -> Studio:
     name = st.selectbox("Which robot?", list(known), help="Yours, or the course's.")
     path = known[name]
     try:
-        return open_studio(str(path), last_changed(path))
+        return open_studio(str(path), identity(path))
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or str(error)
         reason = said.splitlines()[0].replace(str(path), path.name)

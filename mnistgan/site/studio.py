@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from mnistgan import latent, plots, sampling
-from mnistgan.settings import runs_folder
+from mnistgan.engine import files
 
 COURSE = "the robot of the course"
 AT_ONCE = 64  # pictures that one visitor can ask for
@@ -22,19 +22,18 @@ def models() -> dict[str, Path]:
     """Lists the models that visitors can choose: finished runs, then the course's own.
 
     Returns:
-        Names and `.keras` files, the newest run first.
+        Names and `.keras` files; see `mnistgan.sampling.best_model` for the first.
     """
-    files = list(runs_folder().glob("*/generator.keras"))
-    files.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    own = [path for path in files if sampling.finished_project(path.parent)]
+    first = sampling.best_model()
+    own = sorted(sampling.own_models(), key=lambda path: (path != first, path))
     return {path.parent.name: path for path in own} | {COURSE: sampling.PRETRAINED}
 
 
-def last_changed(model: Path) -> float:
-    """When a model or its knobs were written last. Raises OSError without a model."""
+def identity(model: Path) -> str:
+    """The checksums of a model and of its knobs. Raises OSError without a model."""
     directions = latent.directions_file(model)
-    files = [model, directions] if directions.exists() else [model]
-    return max(file.stat().st_mtime for file in files)
+    known = [model, directions] if directions.exists() else [model]
+    return " ".join(map(files.checksum, known))
 
 
 class Studio:
