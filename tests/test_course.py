@@ -199,9 +199,9 @@ def test_every_model_call_states_training(path):
 # What a notebook calls something for: `SILENT` gives back nothing, what `DONE` gives
 # back is of no interest, `SHOWN` is called for its value. A new name joins one of them.
 SILENT = """print display show check prepared generator_works discriminator_works
-    learned draws_digits finished set_random_seed apply_gradients save save_grid save_model
-    save_film mkdir rmtree write go_to start_dark clear append terminate kill disable
-    wait_for sleep train_attribute_classifier build apply add close"""
+    learned draws_digits finished set_random_seed apply_gradients save save_grid
+    save_model save_film mkdir rmtree write go_to start_dark clear append terminate
+    kill disable wait_for sleep train_attribute_classifier build apply add close"""
 DONE = """train write_text wait run set_value input set_xlabel set_ylabel set legend
     plot plot_scores plot_losses plot_wheel batch_norm quick_step old_step train_step
     step"""
