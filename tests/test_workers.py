@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from types import SimpleNamespace
 
 import course
@@ -252,13 +253,18 @@ def test_a_worker_says_for_whom_it_waits_and_not_for_ever(monkeypatch, capsys):
 
 def test_workers_meet_whoever_comes_first():
     addresses = launch.free_addresses(3)
-    with ThreadPoolExecutor(3) as pool:
-        met = [pool.submit(distribute.meet, addresses, rank) for rank in (2, 0)]
+
+    def come(rank):
+        distribute.meet(addresses, rank)  # then TensorFlow listens there
+        place = "", int(addresses[rank].rpartition(":")[2])
+        return listening.enter_context(socket.create_server(place))
+
+    with ExitStack() as listening, ThreadPoolExecutor(3) as pool:
+        early = [pool.submit(come, rank) for rank in (2, 0)]
         time.sleep(0.3)
-        assert not any(each.done() for each in met)
-        with socket.create_server(("", int(addresses[1].rpartition(":")[2]))):
-            for each in met:  # the last one is already where TensorFlow listens
-                each.result(PATIENCE)
+        assert not any(each.done() for each in early)
+        for each in (*early, pool.submit(come, 1)):
+            each.result(PATIENCE)
 
 
 @pytest.mark.parametrize(

@@ -398,7 +398,7 @@ def form_cluster(strategy: str = "one") -> Cluster:
     except TimeoutError:
         raise
     except (OSError, tf.errors.OpError) as error:
-        why = error.strerror if isinstance(error, OSError) else error.message
+        why = getattr(error, "message", None) or os.strerror(error.errno or 0)
         raise OSError(
             f"worker {rank} cannot listen at {addresses[rank]} ({why}): is it running "
             "already? Otherwise give it another port"
