@@ -89,6 +89,7 @@ screenshots: $(READY) chromium ## take the pictures of website and notebook agai
 
 pictures: $(READY) ## make the pictures in images/ again
 	$(BIN)/python images/make.py
+	$(BIN)/python images/make_photos.py
 	$(BIN)/python images/make_projects.py
 	$(BIN)/python images/make_faces.py
 	$(BIN)/python images/make_music.py

@@ -32,8 +32,8 @@ def prepared(images: tf.Tensor) -> None:
     check(
         -1.0 <= low < -0.9 and 0.5 < high <= 1.0,
         f"the pixels lie between {low:g} and {high:g}.",
-        f"the pixels lie between {low:g} and {high:g}, not -1 and 1. Divide by 127.5, "
-        "then take away 1.",
+        f"the pixels lie between {low:g} and {high:g}, not -1 and 1. Take grey levels "
+        "from 0 to 255, divide by 127.5, then take away 1.",
     )
 
 

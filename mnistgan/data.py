@@ -15,12 +15,18 @@ def prepare_image(image: tf.Tensor) -> tf.Tensor:
 
     Args:
         image: One picture `(height, width, 1)` or a batch `(batch, height, width, 1)`,
-            any number type, in [0, 255]; MNIST's are 28×28.
+            whole numbers in [0, 255]; MNIST's are 28×28.
 
     Returns:
         The same pictures, `(64, 64, 1)` or `(batch, 64, 64, 1)`, float32, in [-1, 1],
         enlarged by bilinear interpolation.
+
+    Raises:
+        ValueError: They are no whole numbers.
     """
+    image = tf.convert_to_tensor(image)
+    if not image.dtype.is_integer:
+        raise ValueError(f"{image.dtype.name} is no grey level: use uint8, 0 to 255")
     large = tf.image.resize(image, (64, 64), method="bilinear")
     return large / 127.5 - 1.0
 
@@ -45,7 +51,13 @@ def to_float(images: tf.Tensor) -> tf.Tensor:
 
     Returns:
         The same shape, float32, in [-1, 1].
+
+    Raises:
+        ValueError: They are no whole numbers.
     """
+    images = tf.convert_to_tensor(images)
+    if not images.dtype.is_integer:
+        raise ValueError(f"{images.dtype.name} is no grey level: use uint8, 0 to 255")
     return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
@@ -73,7 +85,7 @@ def load_mnist(
     return digits["image"], digits["label"]
 
 
-@valid.checked(images=valid.finite(valid.array(None, None, 1, least=0)))
+@valid.checked(images=valid.pictures(None, None, 1, least=0))
 def prepare_all(images: np.ndarray) -> np.ndarray:
     """Enlarges every picture once, and keeps them small in memory.
 

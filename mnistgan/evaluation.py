@@ -25,7 +25,7 @@ from mnistgan.engine import files
 from mnistgan.engine.bars import epochs_bar, slow
 from mnistgan.engine.keras_state import own_keras
 from mnistgan.engine.model_io import load_model, save_model
-from mnistgan.engine.valid import checked, pictures
+from mnistgan.engine.valid import checked, listed, pictures
 from mnistgan.sampling import draw, make_noise
 from mnistgan.settings import MOST_DRAWN, runs_folder
 
@@ -220,6 +220,7 @@ def check_kind(what: str, shape: tuple[int | None, ...]) -> None:
         )
 
 
+@checked(images=listed(pictures(64, 64, 1)))
 def score(judge: Judge, images: np.ndarray) -> Score:
     """Scores pictures beside as many real test digits.
 
@@ -233,10 +234,6 @@ def score(judge: Judge, images: np.ndarray) -> Score:
     Raises:
         ValueError: The pictures are too few or too many, or of another shape or type.
     """
-    images = np.asarray(images)
-    check_kind("these pictures", images.shape)
-    if images.dtype != np.uint8:
-        raise ValueError(f"the pictures are {images.dtype}; the judge takes uint8")
     check_count(judge, len(images))
     features, probabilities = read(judge.network, images)
     real = judge.test_features[: len(images)]

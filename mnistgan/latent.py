@@ -1,20 +1,17 @@
 """What the noise means: measures of a digit, knobs that change one, and a way back."""
 
 import dataclasses
-import io
 import json
 import os
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image, ImageOps
 from tensorflow import keras
 from tqdm.auto import trange
 
 from mnistgan import sampling
 from mnistgan.data import to_float
-from mnistgan.datasets.image_folder import open_flat
 from mnistgan.engine import files, valid
 from mnistgan.engine.keras_state import own_keras
 from mnistgan.sampling import draw, make_noise, noise_dim, one_hot_labels, with_labels
@@ -26,7 +23,7 @@ def measure(images: np.ndarray) -> dict[str, np.ndarray]:
     """Measures pictures with simple statistics of their bright pixels.
 
     Args:
-        images: `(count, height, width, channels)`, uint8, in [0, 255].
+        images: `(count, height, width, 1)`, uint8, in [0, 255].
 
     Returns:
         Four arrays `(count,)`, float64: `ink`, the mean brightness in percent of a
@@ -218,56 +215,7 @@ def effect(generator: keras.Model, direction: np.ndarray, seed: int = 0) -> dict
     return {k: float((high[k] - low[k]).mean() / v.std()) for k, v in usual.items()}
 
 
-def prepare_drawing(source: str | os.PathLike | bytes | np.ndarray) -> np.ndarray:
-    """Makes a picture of a digit look like one of MNIST's.
-
-    A picture that is dark on bright is turned round. As in MNIST (LeCun et al. 1998,
-    section 3.1), the digit is scaled to fit 20/28 of the side, and its centre of mass
-    comes to the middle.
-
-    Args:
-        source: A picture file's path or its bytes, or an array `(height, width)`,
-            uint8, in [0, 255].
-
-    Returns:
-        `(64, 64, 1)`, uint8, in [0, 255]: bright on black.
-
-    Raises:
-        OSError: There is no such file.
-        ValueError: It is not a picture, larger than 25 million pixels, or empty.
-    """
-    try:
-        if isinstance(source, np.ndarray):
-            if not source.size:
-                raise ValueError("it has no pixels")
-            picture = Image.fromarray(source)
-        else:
-            raw = source if isinstance(source, bytes) else Path(source).read_bytes()
-            picture = open_flat(io.BytesIO(raw))
-    except (ValueError, TypeError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"this picture cannot be used: {error}") from error
-    except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise ValueError(f"this is not a picture that can be read: {error}") from error
-    picture = ImageOps.autocontrast(picture.convert("L"))
-    edge = np.array(picture)
-    edge = np.concatenate([edge[0], edge[-1], edge[:, 0], edge[:, -1]])
-    if edge.mean() > 127:
-        picture = ImageOps.invert(picture)
-    box = picture.point(lambda value: 255 * (value > 60)).getbbox()
-    digit = picture.crop(box)
-    digit = digit.resize([max(1, round(46 * n / max(digit.size))) for n in digit.size])
-    ink = np.array(digit, float)
-    if box is None or not ink.any():
-        raise ValueError("this picture is empty: there is nothing on it to copy")
-    y, x = (np.indices(ink.shape) * ink).sum((1, 2)) / ink.sum()
-    canvas = Image.new("L", (64, 64))
-    canvas.paste(digit, (round(31.5 - x), round(31.5 - y)))
-    return np.array(canvas)[..., None]
-
-
-@valid.checked(picture=valid.array(None, None, kinds="u"))
+@valid.checked(picture=valid.pictures(None, None))
 @valid.checked(steps=valid.integer(1, 100_000), seed=valid.integer())
 @own_keras()
 def find_noise(
@@ -281,7 +229,7 @@ def find_noise(
 
     Args:
         generator: A trained generator.
-        picture: `(64, 64, 1)`, uint8, in [0, 255]; see `prepare_drawing`.
+        picture: `(64, 64, 1)`, uint8, in [0, 255]; see `mnistgan.photos.prepare_drawing`.
         steps: How many steps to take, at least 1. Shown as a bar.
         seed: Starts the search.
 

@@ -55,7 +55,7 @@ def tile(images: np.ndarray, columns: int = 8, gap: int = 2) -> np.ndarray:
 
 def to_png(picture: np.ndarray, pixels: int | None = None) -> bytes:
     """Packs a picture `(height, width[, 1 or 3])`, uint8, as PNG, of `pixels`²."""
-    image = Image.fromarray(picture.squeeze())
+    image = Image.fromarray(valid.one_picture(picture))
     if pixels:
         image = image.resize((pixels, pixels), Image.Resampling.BICUBIC)
     file = io.BytesIO()
@@ -123,7 +123,7 @@ def read_frames(paths: Sequence[Path]) -> list[Image.Image]:
 
 def film(frames: Any) -> str:
     """A rule: at least one frame, each of Pillow's or from `tile`, of one size."""
-    grey, colour = valid.array(None, kinds="u"), valid.array(None, 3, kinds="u")
+    grey, colour = valid.pictures(None), valid.pictures(None, 3)
 
     def is_frame(frame):
         return isinstance(frame, Image.Image) or not (grey(frame) and colour(frame))
@@ -154,7 +154,8 @@ def save_film(
     """
     if Path(path).suffix.lower() != ".gif":
         raise ValueError(f"{path} must end in .gif")
-    shots = [f if isinstance(f, Image.Image) else Image.fromarray(f) for f in frames]
+    grids = (f if isinstance(f, Image.Image) else valid.one_picture(f) for f in frames)
+    shots = [f if isinstance(f, Image.Image) else Image.fromarray(f) for f in grids]
     pace = max(40, round(1000 * seconds / len(shots)))  # milliseconds; faster flickers
     rest = [pace] * (len(shots) - 1) + [1500]
     with files.atomic_write(path) as aside:

@@ -270,7 +270,7 @@ def train(
         folder: Where the run is kept; None for one named after the project, in
             `runs_folder()`.
         pictures: Your own, `(settings.pictures, 64, 64, settings.channels)`, uint8, in
-            [0, 255]; None for those of the project.
+            [0, 255], or what can be turned into it; None for those of the project.
         loggers: Who keeps a diary of the run: `"csv"` (always), `"tensorboard"`,
             `"wandb"`. One that fails is left out with a warning.
         afresh: Put an earlier run in `folder` aside, under another name, and begin.
@@ -290,7 +290,7 @@ def train(
             `Options`. The last checkpoint is from before.
         ValueError: The folder holds a run with other settings, which are named, or all
             its checkpoints are damaged; or there is no logger of that name; or the
-            pictures have another shape or type.
+            pictures have another shape, or numbers that could mean several things.
     """
     settings = settings or choose_settings()
     folder = Path(folder) if folder else runs_folder() / settings.project
@@ -298,7 +298,7 @@ def train(
     if pictures is None:
         projects.check_fits(settings)
     else:
-        projects.check_own(pictures, settings)
+        pictures = projects.check_own(pictures, settings)
     cluster = form_cluster(options.strategy)
     cluster.check_batch(settings, options.on_divergence)
     with cluster.together():

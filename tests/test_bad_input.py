@@ -9,6 +9,7 @@ import math
 import os
 import string
 import traceback
+import types
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from mnistgan import (
     latent,
     metrics,
     models,
+    photos,
     plots,
     projects,
     sampling,
@@ -34,7 +36,7 @@ from mnistgan import (
 )
 from mnistgan.datasets import chorales, faces, image_folder
 from mnistgan.engine import runs
-from mnistgan.engine.valid import shown
+from mnistgan.engine.valid import grey_levels, shown
 from mnistgan.projects import anomaly, conditional, vae
 from mnistgan.settings import Settings, choose_settings
 from mnistgan.widgets import explore
@@ -114,7 +116,7 @@ FUNCTIONS = {
     "search": (lambda x: latent.find_noise(GENERATOR, DIGITS[0], x), NUMBERS),
     "knobs path": (lambda x: latent.load_directions(x, 8), [*PATHS, *FILES[:1]]),
     "statistics": (latent.measure, ARRAYS),
-    "own drawing": (latent.prepare_drawing, [*ARRAYS, *PATHS, *FILES]),
+    "own drawing": (photos.prepare_drawing, [*ARRAYS, *PATHS, *FILES]),
     "pixels": (lambda x: explore.make_painter(GENERATOR, x), NUMBERS),
     "own picture": (image_folder.read_picture, [*PATHS, *FILES]),
     "own folder": (image_folder.load_folder, [*PATHS, *FILES]),
@@ -250,11 +252,8 @@ def test_any_noise_is_drawn_or_refused(noise):
     st.integers(-3, 5),
 )
 def test_any_pictures_are_tiled_or_refused(images, columns):
-    fits = (
-        images.dtype == np.uint8
-        and images.ndim == 4
-        and images.shape[3:] in [(1,), (3,)]
-    )
+    fits = images.ndim == 4 and images.shape[3:] in [(1,), (3,)]
+    fits = fits and grey_levels(images) is not None
     if fits and images.size and columns > 0:
         assert plots.tile(images, columns).dtype == np.uint8
     else:
@@ -267,7 +266,7 @@ def test_any_bytes_are_a_picture_or_refused(tmp_path_factory, body, magic):
     path = tmp_path_factory.mktemp("bytes") / "picture"
     path.write_bytes(magic + body)
     assert_refused(lambda: sampling.load_generator(path))
-    assert_refused(lambda: latent.prepare_drawing(path))
+    assert_refused(lambda: photos.prepare_drawing(path))
     with pytest.raises((OSError, ValueError, SyntaxError)):
         image_folder.read_picture(path)
 
@@ -284,8 +283,68 @@ def test_pictures_of_every_mode_can_be_copied_from(mode, tmp_path):
     else:
         picture = Image.merge("LAB", [picture] * 3)
     picture.save(tmp_path / "digit.tiff")
-    drawn = latent.prepare_drawing(tmp_path / "digit.tiff")
+    drawn = photos.prepare_drawing(tmp_path / "digit.tiff")
     assert drawn.shape == (64, 64, 1) and drawn.max() > 200
+
+
+def striped(*shape):
+    """Pictures with black and white and greys, which every range can hold exactly."""
+    levels = np.random.default_rng(0).choice(np.uint8([0, 0, 0, 51, 204, 255]), shape)
+    levels[..., 0, 0, :] = 0
+    return levels
+
+
+GREY = striped(8, 64, 64, 1)
+EIGHT = types.SimpleNamespace(pictures=8, channels=1, classes=0)
+TAKES_PICTURES = {  # the function, and the pictures that it takes
+    "prepare_all": (data.prepare_all, GREY[:, :28, :28]),
+    "tile": (plots.tile, GREY),
+    "a list": (lambda x: plots.tile(list(x)), GREY),
+    "to_png": (lambda x: plots.to_png(x[0]), GREY),
+    "measure": (latent.measure, GREY),
+    "shrink": (evaluation.shrink, GREY),
+    "negative_elbo": (lambda x: anomaly.negative_elbo(GENERATOR, ENCODER, x), GREY),
+    "anomalies": (lambda x: anomaly.make_anomalies(x)["upside down"], GREY),
+    "elbo": (lambda x: vae.elbo(GENERATOR, ENCODER, x), GREY[:, :28, :28]),
+    "find_noise": (lambda x: latent.find_noise(GENERATOR, x[0], 1)[1], GREY),
+    "read_rolls": (chorales.read_rolls, GREY),
+    "blend_faces": (lambda x: faces.blend_faces(x, 2), striped(70, 64, 64, 3)),
+    "own pictures": (lambda x: projects.check_own(x, EIGHT), GREY),
+    "prepare_drawing": (lambda x: photos.prepare_drawing(x[0]), GREY),
+}
+
+
+@pytest.mark.parametrize("name", TAKES_PICTURES)
+def test_pictures_in_any_clear_range_are_the_same_pictures(name):
+    function, levels = TAKES_PICTURES[name]
+    wanted = function(levels)
+    shares = levels / 255
+    given_ = [shares, shares.astype("float32"), 2 * shares - 1, levels.astype("int64")]
+    for pictures in [*given_, levels.astype(float), tf.constant(levels)]:
+        found = function(pictures)
+        assert str(found) == str(wanted), shown(pictures)
+        if isinstance(found, np.ndarray):
+            assert found.dtype == wanted.dtype and np.array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("name", TAKES_PICTURES)
+def test_pictures_whose_range_is_not_clear_are_refused_by_it(name):
+    function, levels = TAKES_PICTURES[name]
+    for low, high in ((0, 1.5), (-0.25, 1), (0, 300), (-255, 255)):
+        pictures = low + (high - low) * (levels / 255)
+        said = assert_refused(lambda pictures=pictures: function(pictures), pictures)
+        assert f"from {low:g} to {high:g}" in said
+        assert "0…255, 0…1 or -1…1" in said
+
+
+@pytest.mark.parametrize("function", [data.prepare_image, data.to_float])
+def test_taught_functions_take_whole_numbers_only(function):
+    for kind in ("float32", "float64", "bool"):
+        with pytest.raises(ValueError, match=f"{kind} is no grey level"):
+            function(np.zeros((2, 28, 28, 1), kind))
+    exact = function(GREY[:2])
+    assert np.array_equal(function(GREY[:2].astype("int64")), exact)
+    assert np.array_equal(function(tf.constant(GREY[:2])), exact)
 
 
 def test_names_that_are_not_utf8_work(tmp_path):

@@ -96,7 +96,7 @@ def test_the_pretrained_robot_is_as_good_as_its_card_says(real_judge):
     ("images", "message"),
     [
         (np.zeros((10, 28, 28, 1), np.uint8), r"\(10, 28, 28, 1\)"),
-        (np.zeros((10, 64, 64, 1), np.float32), "float32"),
+        (np.full((10, 64, 64, 1), 1.5, np.float32), "float32"),
         (np.zeros((5, 64, 64, 1), np.uint8), "5 pictures"),
     ],
 )

@@ -1,12 +1,10 @@
 """Measures, knobs, and the way from a picture back to its noise."""
 
-import io
 import os
 import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from mnistgan import latent
 from mnistgan.engine import model_io
@@ -143,63 +141,7 @@ def test_the_error_of_a_noise_is_that_of_what_it_draws(generator):
     assert real == pytest.approx(error, rel=1e-3)
 
 
-@pytest.mark.parametrize("shape, kind", [((28, 28, 1), "uint8"), ((64, 64, 1), "f")])
-def test_a_picture_of_another_kind_is_named(shape, kind):
+@pytest.mark.parametrize("shape, number", [((28, 28, 1), 0), ((64, 64, 1), 1.5)])
+def test_a_picture_of_another_kind_is_named(shape, number):
     with pytest.raises(ValueError, match=r"cannot search for a picture|picture is"):
-        latent.find_noise(build_generator(4, 1), np.zeros(shape, kind))
-
-
-def png(image, kind="PNG"):
-    file = io.BytesIO()
-    image.save(file, kind)
-    return file.getvalue()
-
-
-@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "CMYK", "I;16", "1", "P"])
-@pytest.mark.parametrize("dark_on_bright", [True, False])
-def test_any_picture_of_a_digit_comes_out_like_mnist(mode, dark_on_bright):
-    ink = np.zeros((200, 300), np.uint8)
-    ink[20:120, 30:50] = 255
-    image = Image.fromarray(255 - ink if dark_on_bright else ink)
-    if mode == "I;16":
-        image = Image.fromarray(np.array(image).astype(np.uint16) * 257)
-    else:
-        image = image.convert(mode)
-    raw = png(image, "TIFF" if mode == "CMYK" else "PNG")
-    picture = latent.prepare_drawing(raw)
-    assert picture.shape == (64, 64, 1) and picture.dtype == np.uint8
-    assert picture.max() > 200 and picture[0].max() < 50
-    found = latent.measure(picture[None])
-    assert found["height"] == pytest.approx(4 * 46 / 12**0.5, rel=0.05)
-    y, x = np.mgrid[:64, :64]
-    weights = picture[..., 0]
-    assert np.average(x, weights=weights) == pytest.approx(31.5, abs=0.6)
-    assert np.average(y, weights=weights) == pytest.approx(31.5, abs=0.6)
-
-
-@pytest.mark.parametrize("upright", [False, True])
-def test_a_hairline_stays_visible(upright):
-    ink = np.zeros((60, 400), np.uint8)
-    ink[30] = 255
-    picture = latent.prepare_drawing(ink.T if upright else ink)
-    assert picture.shape == (64, 64, 1)
-    assert (picture > 200).sum() == 46
-
-
-@pytest.mark.parametrize("raw", [b"", b"no picture", png(Image.new("L", (9, 9)))[:40]])
-def test_what_is_no_picture_is_refused(raw):
-    with pytest.raises(ValueError, match=r"not a picture|cannot be used"):
-        latent.prepare_drawing(raw)
-
-
-def test_an_empty_or_a_giant_picture_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="empty"):
-        latent.prepare_drawing(png(Image.new("L", (50, 50), "white")))
-    dots = np.zeros((2000, 2000), np.uint8)
-    dots[0, 0] = dots[-1, -1] = 255  # too small to be seen at 46×46
-    with pytest.raises(ValueError, match="empty"):
-        latent.prepare_drawing(dots)
-    with pytest.raises(ValueError, match="6000×6000 pixels are too many"):
-        latent.prepare_drawing(png(Image.new("1", (6000, 6000))))
-    with pytest.raises(FileNotFoundError):
-        latent.prepare_drawing(tmp_path / "nothing.png")
+        latent.find_noise(build_generator(4, 1), np.full(shape, number))

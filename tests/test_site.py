@@ -7,13 +7,16 @@ import statistics
 import threading
 
 import numpy as np
+import phone
 import pytest
 from patience import PATIENCE, until
 from PIL import Image
 from site_load import APP, crowd, free_port, start_site
 from streamlit.testing.v1 import AppTest
 
-from mnistgan import latent
+from mnistgan import data, latent
+from mnistgan.models import build_generator
+from mnistgan.projects import conditional
 from mnistgan.sampling import PRETRAINED
 from mnistgan.site import studio
 
@@ -93,9 +96,71 @@ def test_every_page_works(runs):
     app.slider[0].set_value(2.0).run()
     app.button[0].click().run()
     assert not app.exception
-    for name in ("Many pictures", "Morph"):
+    for name in ("Many pictures", "Morph", "Copy my digit"):
         app.radio[0].set_value(name).run()
         assert not app.exception, name
+
+
+@pytest.fixture
+def quick_search(monkeypatch):
+    """The robot searches for a moment only."""
+    search = latent.find_noise
+    monkeypatch.setattr(latent, "find_noise", lambda *a: search(*a, steps=1))
+
+
+def bring_photo(photo, name="digit.jpg"):
+    """A visitor who uploads a photo."""
+    app = visit()
+    app.radio[0].set_value("Copy my digit").run()
+    app.file_uploader[0].upload(name, photo, "image/jpeg").run()
+    assert not app.exception
+    return app
+
+
+def captions(app):
+    """What stands below the pictures of the page."""
+    images = app.get("image") or app.get("imgs")  # new or older Streamlit
+    return [i.caption for group in images for i in group.proto.imgs]
+
+
+def test_a_photo_is_seen_and_copied(runs, quick_search):
+    images, _ = data.load_mnist("test[:3]")
+    app = bring_photo(phone.photo_of(images[..., 0], 0, "shadow 45%"))
+    assert captions(app) == ["What I saw", "My copy"] and not app.error
+
+
+def test_a_photo_without_a_digit_is_shown_with_a_sentence(runs):
+    blank = phone.take_photo(np.zeros((28, 28), np.uint8), "vignette", seed=0)
+    app = bring_photo(phone.to_jpeg(blank))
+    assert "looks empty" in app.error[0].value and captions(app) == ["What I saw"]
+    app = bring_photo(b"no picture")
+    assert "not a picture" in app.error[0].value and not captions(app)
+    assert " at 0x" not in app.error[0].value
+
+
+def test_a_photo_can_be_taken_with_the_camera(runs):
+    app = visit()
+    app.radio[0].set_value("Copy my digit").run()
+    app.radio[1].set_value("Take a photo").run()
+    assert not app.exception and len(app.camera_input) == 1
+
+
+@pytest.mark.parametrize(
+    "robot, words",
+    [
+        (conditional.build_conditional_generator(8, 10, 2), "what it is asked for"),
+        (build_generator(8, 2, 3), "in colour"),
+    ],
+)
+def test_a_robot_that_cannot_search_says_so(runs, monkeypatch, robot, words):
+    file = runs / "robot.keras"
+    robot.save(file)
+    monkeypatch.setattr(studio, "models", lambda: {"mine": file})
+    app = visit()
+    app.radio[0].set_value("Copy my digit").run()
+    assert not app.exception and words in app.info[0].value
+    with pytest.raises(ValueError, match=words):
+        studio.Studio(file).copy(np.zeros((64, 64, 1), np.uint8))
 
 
 def test_all_knobs_go_back_to_the_middle(runs):

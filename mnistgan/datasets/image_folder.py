@@ -3,21 +3,23 @@
 import os
 import warnings
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm.auto import tqdm
 
 from mnistgan.engine import valid
 
-MOST_PIXELS = 25_000_000
+MOST_PIXELS = 120_000_000
+HEIC = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 
 def open_flat(file: BinaryIO) -> Image.Image:
     """Opens a picture of any mode: upright (EXIF), in colour, on white paper.
 
-    Of an animation it is the first frame.
+    Of an animation it is the first frame. A JPEG of more than 16 million pixels may be
+    opened at half its size, or less: at least 2,000 pixels of each side are left.
 
     Args:
         file: An open file of any format that Pillow reads.
@@ -27,22 +29,61 @@ def open_flat(file: BinaryIO) -> Image.Image:
 
     Raises:
         OSError: It is no picture, or damaged.
-        ValueError: It has more than 25 million pixels, or pixels of floating point.
+        ValueError: It has more than 120 million pixels, or pixels of floating point;
+            or it is a HEIC file, and nothing is installed that reads one.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about sizes that are refused below, anyway
-        picture: Image.Image = Image.open(file)
-        if picture.width * picture.height > MOST_PIXELS:
-            raise ValueError(f"{picture.width}×{picture.height} pixels are too many")
-        if picture.mode == "F":
-            raise ValueError("its pixels are numbers without a fixed black and white")
-        picture = ImageOps.exif_transpose(picture)
-        if picture.mode.startswith("I"):  # 16 bits a pixel
-            grey = np.clip(np.array(picture) / 257, 0, 255)
-            picture = Image.fromarray(np.uint8(np.round(grey)))
-        picture = picture.convert("RGBA")
+        try:
+            picture: Image.Image = Image.open(file)
+        except Image.DecompressionBombError:  # Pillow has a limit of its own
+            raise ValueError(
+                f"it has far more than {MOST_PIXELS:,} pixels; save it smaller"
+            ) from None
+        except UnidentifiedImageError:
+            refuse_unknown(file)
+    if picture.width * picture.height > MOST_PIXELS:
+        raise ValueError(
+            f"{picture.width}×{picture.height} pixels are too many; save it with at "
+            f"most {MOST_PIXELS:,}"
+        )
+    picture.draft("RGB", (2000, 2000))
+    return flatten(picture)
+
+
+def refuse_unknown(file: BinaryIO) -> NoReturn:
+    """Says what a file is that Pillow does not know."""
+    file.seek(0)
+    head = file.read(12)
+    if head[4:8] == b"ftyp" and head[8:12] in HEIC:
+        raise ValueError(
+            "it is a HEIC photo, as iPhones keep them; save or send it as JPEG (on the "
+            "iPhone: Settings, Camera, Formats, Most Compatible), or take a screenshot"
+        )
+    raise OSError("it is in no format that is known here, such as JPEG or PNG")
+
+
+def flatten(picture: Image.Image) -> Image.Image:
+    """Turns a Pillow image of any mode upright (EXIF), into colour, on white paper.
+
+    Returns:
+        The picture, in mode RGB.
+
+    Raises:
+        ValueError: Its pixels are of floating point, or it has none.
+    """
+    if not picture.width or not picture.height:
+        raise ValueError("it has no pixels")
+    if picture.mode == "F":
+        raise ValueError("its pixels are numbers without a fixed black and white")
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I"):  # 16 bits a pixel
+        grey = np.clip(np.array(picture) / 257, 0, 255)
+        picture = Image.fromarray(np.uint8(np.round(grey)))
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
     paper = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(paper, picture).convert("RGB")
+    return Image.alpha_composite(paper, picture.convert("RGBA")).convert("RGB")
 
 
 @valid.checked(path=valid.path)

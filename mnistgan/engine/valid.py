@@ -1,9 +1,12 @@
 """What a function may be given: rules that refuse a bad value by name, in a sentence.
 
-@checked(count=whole(1), pictures=pictures(64, 64, 1))
+@checked(count=integer(1), pictures=pictures(64, 64, 1))
 def judge(pictures, count): ...
+
+Pictures become grey levels, uint8, on the way in.
 """
 
+import contextlib
 import functools
 import inspect
 import os
@@ -14,6 +17,7 @@ import numpy as np
 
 Rule = Callable[[Any], str]  # from a value to what it must be; empty when it is that
 MOST = 2**31 - 1  # the largest seed that Keras, TensorFlow and NumPy all take
+RANGES = "in uint8, or in numbers that clearly are 0…255, 0…1 or -1…1"
 
 
 def check(name: str, value: Any, rule: Rule) -> None:
@@ -30,10 +34,13 @@ def checked(**rules: Rule) -> Callable:
 
         @functools.wraps(function)
         def call(*args, **kwargs):
-            for name, value in signature.bind(*args, **kwargs).arguments.items():
+            given = signature.bind(*args, **kwargs)
+            for name, value in given.arguments.items():
                 if name in rules:
                     check(name, value, rules[name])
-            return function(*args, **kwargs)
+                    if getattr(rules[name], "as_levels", False):
+                        given.arguments[name] = grey_levels(value)
+            return function(*given.args, **given.kwargs)
 
         return call
 
@@ -42,13 +49,85 @@ def checked(**rules: Rule) -> Callable:
 
 def shown(value: Any) -> str:
     """A value as it is named in an error: short, and arrays by type and shape."""
+    if isinstance(value, (list, tuple)) and any(hasattr(v, "shape") for v in value):
+        with contextlib.suppress(ValueError):  # they are not of one shape
+            value = np.asarray(value)
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         if value.ndim:
             kind = getattr(value.dtype, "name", value.dtype)
-            return f"{kind} of shape {tuple(value.shape)}"
+            return f"{kind} of shape {tuple(value.shape)}{span(value)}"
         value = value[()] if isinstance(value, np.ndarray) else value
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def span(value: Any) -> str:
+    """From where to where the numbers of an array go, in words; empty for grey levels.
+
+    And for what cannot be told: no numbers, or none at hand, as in a traced function.
+    """
+    known = isinstance(value, np.ndarray) or hasattr(value, "numpy")
+    numbers = np.asarray(value) if known else np.zeros(0)
+    if numbers.dtype == np.uint8 or numbers.dtype.kind not in "iuf" or not numbers.size:
+        return ""
+    return f", from {numbers.min():g} to {numbers.max():g}"
+
+
+def grey_levels(value: Any) -> np.ndarray | None:
+    """Turns pictures into grey levels, where it is clear which numbers mean black.
+
+    Args:
+        value: An array. Truth values are black and white. Whole numbers are in 0…255,
+            and so are others that go beyond 2; else those are in 0…1, or, where some
+            are below -0.5, in -1…1.
+
+    Returns:
+        The same shape, uint8, in [0, 255]; None where it is not clear.
+    """
+    numbers = np.asarray(value)
+    if numbers.dtype == np.uint8 or not numbers.size:
+        return numbers.astype(np.uint8, copy=False)
+    if numbers.dtype == bool:
+        return numbers * np.uint8(255)
+    low, high = float(numbers.min()), float(numbers.max())
+    if low == high == 0:
+        return numbers.astype(np.uint8)
+    if low >= 0 and 2 <= high <= 255:
+        scaled = numbers
+    elif numbers.dtype.kind in "iu":
+        return None
+    elif low >= 0 and high <= 1:
+        scaled = numbers * 255.0
+    elif -1 <= low < -0.5 and high <= 1:
+        scaled = (numbers + 1.0) * 127.5
+    else:  # NaN ends here, too
+        return None
+    return np.round(scaled).astype(np.uint8)
+
+
+def one_picture(value: Any) -> np.ndarray:
+    """Turns an array of one picture into grey levels `(height, width[, 3 or 4])`.
+
+    Raises:
+        ValueError: It is no array of numbers, more than one picture, or in a range that
+            could mean several things.
+    """
+    rule = array(ranks=range(1, 6))
+    try:
+        numbers = np.asarray(value)
+    except ValueError:  # a ragged list
+        numbers = np.array(None)
+    if not numbers.size:
+        raise ValueError("it has no pixels")
+    shape = tuple(size for size in numbers.shape if size > 1)
+    shape = {(784,): (28, 28), (4096,): (64, 64)}.get(shape, shape)
+    fits = len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))
+    if rule(numbers) or not fits or (levels := grey_levels(numbers)) is None:
+        raise ValueError(
+            f"it is {shown(value)}; one picture is (height, width), or in colour "
+            f"(height, width, 3), {RANGES}"
+        )
+    return levels.reshape(shape)
 
 
 def integer(least: int = 0, most: int = MOST) -> Rule:
@@ -127,11 +206,16 @@ def array(
 
 
 def pictures(*sizes: int | None, least: int = 1) -> Rule:
-    """Pictures `(count, *sizes)`, uint8."""
-    rule = array(*sizes, kinds="u", least=least)
+    """Pictures `(count, *sizes)`, which `checked` turns into `grey_levels`."""
+    rule = array(*sizes, least=least)
     inner = ", ".join(str(size or "any") for size in sizes)
-    wanted = f"pictures, uint8 of shape (count, {inner}), at least {least}"
-    return lambda value: wanted if rule(value) or value.dtype != np.uint8 else ""
+    wanted = f"pictures of shape (count, {inner}), at least {least}, {RANGES}"
+
+    def either(value: Any) -> str:
+        return wanted if rule(value) or grey_levels(value) is None else ""
+
+    either.as_levels = True  # type: ignore[attr-defined]
+    return either
 
 
 def listed(rule: Rule) -> Rule:
@@ -145,6 +229,7 @@ def listed(rule: Rule) -> Rule:
         except ValueError:  # a ragged list
             return rule(None)
 
+    either.as_levels = getattr(rule, "as_levels", False)  # type: ignore[attr-defined]
     return either
 
 

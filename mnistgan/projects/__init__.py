@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mnistgan.engine.valid import array, checked
+from mnistgan.engine.valid import RANGES, array, checked, grey_levels, shown
 
 # Each name's module holds a `PROJECT`. It is imported when it is needed, not before.
 PROJECTS = {
@@ -104,16 +104,26 @@ def check_fits(settings: Any) -> None:
 
 
 @checked(pictures=array())
-def check_own(pictures: np.ndarray, settings: Any) -> None:
-    """Refuses pictures of yours that are not what the settings say: ValueError."""
+def check_own(pictures: np.ndarray, settings: Any) -> np.ndarray:
+    """Refuses pictures of yours that are not what the settings say.
+
+    Returns:
+        The pictures, as grey levels; see `mnistgan.engine.valid.grey_levels`.
+
+    Raises:
+        ValueError: They have another shape, or their numbers could mean several things;
+            or the settings ask for labels.
+    """
     wanted = (settings.pictures, 64, 64, settings.channels)
-    if pictures.shape != wanted or pictures.dtype != np.uint8:
+    levels = grey_levels(pictures) if tuple(pictures.shape) == wanted else None
+    if levels is None:
         raise ValueError(
-            f"the pictures are {pictures.dtype} of shape {pictures.shape}; these "
-            f"settings need uint8 of shape {wanted}"
+            f"the pictures are {shown(pictures)}; these settings need shape {wanted}, "
+            f"{RANGES}"
         )
     if settings.classes:
         raise ValueError(
             f"classes is {settings.classes}, but your own pictures have no labels; "
             "it must be 0"
         )
+    return levels

@@ -19,6 +19,7 @@ from mnistgan.engine.bars import slow
 from mnistgan.engine.machine import import_extra
 from mnistgan.engine.model_io import load_model
 from mnistgan.engine.valid import array, checked, finite, integer, listed
+from mnistgan.engine.valid import pictures as valid_pictures
 from mnistgan.projects.vae import kl_to_noise, log_likelihood, to_probabilities
 from mnistgan.settings import choose_settings
 from mnistgan.training import train
@@ -52,6 +53,7 @@ def is_anomaly(labels: np.ndarray, digit: int, protocol: str) -> np.ndarray:
     return (labels == digit) == (protocol == "without")
 
 
+@checked(pictures=valid_pictures(64, 64, 1))
 def in_parts(score, pictures: np.ndarray) -> np.ndarray:
     """Applies a function to a few hundred pictures at a time: bounds the memory."""
     parts = np.split(pictures, range(AT_ONCE, len(pictures), AT_ONCE))
@@ -154,6 +156,7 @@ def auroc(scores: np.ndarray, anomalous: np.ndarray) -> float:
     return float(formulas.roc_auc_score(anomalous, scores))
 
 
+@checked(pictures=valid_pictures(64, 64, 1))
 def make_anomalies(
     pictures: np.ndarray, seed: int = 0, data_dir: str | os.PathLike | None = None
 ) -> dict[str, np.ndarray]:

@@ -67,6 +67,7 @@ def train_attribute_classifier(
         classifier.fit(pictures, named, 64, epochs, verbose=0, callbacks=[tell])
 
 
+@checked(pictures=valid_pictures(64, 64, 3))
 def ask(classifier: keras.Model, pictures: np.ndarray) -> dict[str, np.ndarray]:
     """Lets the witness look at pictures `(count, 64, 64, 3)`, uint8.
 

@@ -191,7 +191,7 @@ def elbo(
 
     @tf.function(reduce_retracing=True)
     def log_weights(pictures, noise):
-        seen = prepare_image(255.0 * pictures)
+        seen = prepare_image(tf.cast(255.0 * pictures, tf.uint8))
         mean, log_variance = tf.split(encoder(seen, training=False), 2, axis=1)
         numbers = mean + tf.exp(0.5 * log_variance) * noise
         prior = -0.5 * tf.reduce_sum(numbers**2, axis=1)

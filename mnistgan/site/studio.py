@@ -36,13 +36,30 @@ def identity(model: Path) -> str:
     return " ".join(map(files.checksum, known))
 
 
+def why_not(generator) -> str:
+    """Why a robot cannot copy a photo, in a sentence; empty when it can."""
+    if sampling.classes(generator):
+        return (
+            "This robot draws what it is asked for, and cannot search for a copy. "
+            "Choose one that draws digits as they come."
+        )
+    if generator.output_shape[-1] != 1:
+        return (
+            "This robot draws in colour, and cannot copy handwriting. Choose one that "
+            "draws digits."
+        )
+    return ""
+
+
 class Studio:
     """One generator with its knobs, ready to draw.
 
     Attributes:
         directions: Those saved beside the model; else the six strongest.
+        path: The model's file.
         noise_dim: Numbers in one noise.
         classes: Kinds of pictures that visitors can ask for; 0 for no choice.
+        cannot_copy: Why it cannot copy a photo, in a sentence; empty when it can.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,15 +68,18 @@ class Studio:
         Args:
             path: One of the files of `models()`.
         """
+        self.path = path
         self._generator = sampling.load_generator(path)
         self.noise_dim = sampling.noise_dim(self._generator)
         self.classes = sampling.classes(self._generator)
+        self.cannot_copy = why_not(self._generator)
         saved = latent.saved_directions(path, self.noise_dim)
         self.directions = saved or latent.find_directions(self._generator)
         self._draw = sampling.compile_draw(self._generator)
         # One thread draws for all visitors: TensorFlow prepares itself anew in each
         # thread, which costs ten times as much as drawing a digit.
         self._painter = ThreadPoolExecutor(max_workers=1)
+        self._searcher = ThreadPoolExecutor(max_workers=1)  # seconds each: one by one
         self.draw(self.noise(0, 1))  # compiles now, before the first visitor waits
 
     def noise(self, seed: int, count: int) -> np.ndarray:
@@ -92,6 +112,20 @@ class Studio:
     def grid(self, seed: int, count: int, label: int | None = None) -> bytes:
         """Draws many pictures, as they come, as a PNG file."""
         return plots.to_png(plots.tile(self.draw(self.noise(seed, count), label)))
+
+    def copy(self, digit: np.ndarray) -> bytes:
+        """Draws a digit as nearly as it can, as a PNG file. It takes some seconds.
+
+        Args:
+            digit: `(64, 64, 1)`, uint8, from `mnistgan.photos.prepare_drawing`.
+
+        Raises:
+            ValueError: This robot cannot; see `cannot_copy`.
+        """
+        if self.cannot_copy:
+            raise ValueError(self.cannot_copy)
+        search = self._searcher.submit(latent.find_noise, self._generator, digit)
+        return self.picture(search.result()[0].numpy()[np.newaxis])
 
     def morph(
         self, start: int, end: int, label: int | None = None

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 from tensorflow import keras
 
-from mnistgan import latent, plots, sampling
+from mnistgan import latent, photos, plots, sampling
 from mnistgan.widgets.explore import STIFF, make_button, widgets
 
 
@@ -15,6 +15,7 @@ class DrawingCanvas:
         squares: The 14 × 14 buttons, row by row.
         upload: The button that takes a picture file; `clear` forgets it, too.
         copy: With a generator, the button that starts the search for a noise.
+        seen: The image widget with what the program saw on the board or in the file.
         copied: The image widget with what the robot made of it.
         noise: `(noise_dim,)`, float32, from which it drew that; None before.
         box: All of it.
@@ -38,9 +39,8 @@ class DrawingCanvas:
         self.upload = widgets.FileUpload(accept="image/*", description="or a picture")
         self.clear = make_button("clear", "trash", self._clear)
         self.copy = make_button("copy me", "magic", self._copy)
-        self.copied = widgets.Image(width=192, height=192, layout=STIFF)
-        self.copied.layout.display = "none"
-        self.copied.add_class("mnistgan-copied")
+        self.upload.observe(lambda change: change["new"] and self._look(), "value")
+        self.seen, self.copied = make_frame("seen"), make_frame("copied")
         self._output = widgets.Output()
         columns = f"repeat({self.SIZE}, 18px)"
         grid = widgets.GridBox(
@@ -49,27 +49,29 @@ class DrawingCanvas:
         )
         buttons = [self.upload, self.clear, self.copy]
         panel = widgets.VBox(buttons if generator else buttons[:2], layout=STIFF)
-        canvas = widgets.HBox([grid, panel, self.copied])
+        shown = {"what I saw": self.seen, "my copy": self.copied}
+        frames = [captioned(picture, words) for words, picture in shown.items()]
+        canvas = widgets.HBox([grid, panel, *frames])
         self.box = widgets.VBox([canvas, self._output])
 
     def picture(self) -> np.ndarray:
         """What was uploaded last, or else what the squares show.
 
         Returns:
-            `(64, 64, 1)`, uint8, in [0, 255]; see `latent.prepare_drawing`.
+            `(64, 64, 1)`, uint8, in [0, 255]; see `mnistgan.photos.prepare_drawing`.
 
         Raises:
-            ValueError: The board is empty, or the file is no picture.
+            ValueError: The board is empty, the file is no picture, or nothing is on it.
         """
         files = self.upload.value
         if files:  # a dictionary in ipywidgets 7, which Colab had for long
             file = next(iter(files.values() if isinstance(files, dict) else files))
-            return latent.prepare_drawing(bytes(file["content"]))
+            return photos.prepare_drawing(bytes(file["content"]))
         ink = np.array([square.value for square in self.squares], "uint8") * 255
         image = Image.fromarray(ink.reshape(self.SIZE, self.SIZE))
         image = image.resize((112, 112), Image.Resampling.BICUBIC)
         framed = np.pad(np.array(image), 8)
-        return latent.prepare_drawing(framed)
+        return photos.prepare_drawing(framed)
 
     def _ink(self, change: dict) -> None:
         change["owner"].button_style = "info" if change["new"] else ""
@@ -78,16 +80,56 @@ class DrawingCanvas:
         for square in self.squares:
             square.value = False
         self.upload.value = type(self.upload.value)()
+        self.noise = None
+        fill(self.seen, None)
+        fill(self.copied, None)
+        self._output.clear_output()
+
+    def _look(self) -> np.ndarray | None:
+        """Shows what the program sees; without a digit, a sentence, and None."""
+        self.noise = None
+        fill(self.copied, None)
+        self._output.clear_output()
+        try:
+            picture = self.picture()
+        except ValueError as error:
+            fill(self.seen, getattr(error, "seen", None))
+            self._output.append_stdout(f"{error}\n")
+            return None
+        fill(self.seen, picture)
+        return picture
 
     def _copy(self) -> None:
-        self._output.clear_output()
+        if (picture := self._look()) is None:
+            return
         with self._output:
             try:
-                found, _ = latent.find_noise(self._generator, self.picture())
+                found, _ = latent.find_noise(self._generator, picture)
             except ValueError as error:
                 print(error)
                 return
         self.noise = found.numpy()
-        drawn = sampling.draw(self._generator, found[np.newaxis])[0]
-        self.copied.value = plots.to_png(drawn, 192)
-        self.copied.layout.display = ""
+        fill(self.copied, sampling.draw(self._generator, found[np.newaxis])[0])
+
+
+def make_frame(name: str) -> widgets.Image:
+    """A place for a picture, not to be seen before it is filled."""
+    layout = {**STIFF, "display": "none", "object_fit": "contain"}
+    frame = widgets.Image(width=192, height=192, layout=layout)
+    frame.add_class(f"mnistgan-{name}")
+    return frame
+
+
+def captioned(frame: widgets.Image, words: str) -> widgets.VBox:
+    """A frame with words above it, which come and go with it."""
+    label = widgets.Label(words, layout={"display": "none"})
+    frame.layout.observe(
+        lambda change: label.layout.set_trait("display", change["new"]), "display"
+    )
+    return widgets.VBox([label, frame], layout=STIFF)
+
+
+def fill(frame: widgets.Image, picture: np.ndarray | None) -> None:
+    """Shows a picture in a frame; None hides it."""
+    frame.value = b"" if picture is None else plots.to_png(picture)
+    frame.layout.display = "none" if picture is None else ""
