@@ -229,7 +229,7 @@ def find_noise(
 
     Args:
         generator: A trained generator.
-        picture: `(64, 64, 1)`, uint8, in [0, 255]; see `mnistgan.photos.prepare_drawing`.
+        picture: `(64, 64, 1)`, uint8, in [0, 255]; from `photos.prepare_drawing`.
         steps: How many steps to take, at least 1. Shown as a bar.
         seed: Starts the search.
 
