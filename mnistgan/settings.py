@@ -20,7 +20,13 @@ from mnistgan.engine.valid import MOST
 from mnistgan.projects import PROJECTS, find_project
 
 PRESETS = {
-    "smoke": {"epochs": 1, "batch_size": 32, "previews": 6},
+    "smoke": {
+        "epochs": 1,
+        "batch_size": 32,
+        "previews": 6,
+        "generator_width": 8,
+        "discriminator_width": 8,
+    },
     "quick": {"epochs": 2, "batch_size": 32, "previews": 6},
     "laptop": {"epochs": 10, "batch_size": 48, "previews": 2},
     "full": {"epochs": 20, "batch_size": 64, "previews": 1, "judged": 2000},
