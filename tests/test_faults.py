@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import hashlib
 import errno
 import os
 import random
@@ -65,11 +66,12 @@ def everything(folder):
     kept = tf.train.load_checkpoint(str(checkpoints.newest(folder) / "state"))
     names = [name for name in kept.get_variable_to_shape_map() if "seconds" not in name]
     values = {name: kept.get_tensor(name) for name in names}
-    texts = {
-        name: x if isinstance(x, bytes) else x.tobytes() for name, x in values.items()
+    sums = {  # short: to show how millions of bytes differ takes pytest minutes
+        name: hashlib.sha256(x if isinstance(x, bytes) else x.tobytes()).hexdigest()
+        for name, x in values.items()
+        if "OBJECT_GRAPH" not in name
     }
-    texts = {name: x for name, x in texts.items() if "OBJECT_GRAPH" not in name}
-    return texts, (folder / "history.csv").read_text()
+    return sums, (folder / "history.csv").read_text()
 
 
 def test_killed_at_any_moment_it_ends_equal_bit_for_bit(tmp_path):
@@ -342,7 +344,7 @@ def test_a_checkpoint_may_lie_in_a_folder_of_any_name(any_name):
     assert float(number) == 3.0
 
 
-@pytest.mark.parametrize("name", ["run [1]", "\udcff"])
+@pytest.mark.parametrize("name", ["run [1]", "a*b?"])
 def test_a_run_goes_on_in_a_folder_of_any_name(finished, tmp_path, name):
     folder = shutil.copytree(finished.folder, tmp_path / name)
     (folder / "generator.keras").unlink()

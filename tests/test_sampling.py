@@ -117,7 +117,7 @@ def test_a_grid_keeps_its_colours():
     "images, columns",
     [
         (np.zeros((0, 64, 64, 1), "uint8"), 8),
-        (np.zeros((2, 64, 64, 1), "float32"), 8),
+        (np.full((2, 64, 64, 1), 1.5, "float32"), 8),
         (np.zeros((2, 64, 64, 2), "uint8"), 8),
         (np.zeros((64, 64, 1), "uint8"), 8),
         (np.zeros((2, 64, 64, 1), "uint8"), 0),

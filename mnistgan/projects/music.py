@@ -27,6 +27,8 @@ PROJECT = Project(
         "previews": 1,
         "judged": 0,
         "discriminator_learning_rate": 4e-4,
+        "generator_width": 16,  # also where digits make do with less
+        "discriminator_width": 16,
     },
 )
 
