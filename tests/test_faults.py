@@ -4,8 +4,8 @@
 """
 
 import dataclasses
-import hashlib
 import errno
+import hashlib
 import os
 import random
 import shutil
