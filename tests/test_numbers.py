@@ -172,7 +172,7 @@ HELD = {
         "48": lambda: build_features(16, channels=3).layers[2].filters,
         "0.8": lambda: FACES.noise_std,
         "0.5": lambda: Settings().noise_std,
-        "25": lambda: image_folder.MOST_PIXELS / 1e6,
+        "120": lambda: image_folder.MOST_PIXELS / 1e6,
         "4×4": lambda: build_features().layers[2].strides[0],
     },
     "lessons/12": {

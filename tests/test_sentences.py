@@ -212,8 +212,8 @@ def test_the_judge_refuses_colours_before_it_is_taught(
 @pytest.mark.parametrize(
     ("pictures", "said"),
     [
-        (np.zeros((8, 64, 64, 3), np.uint8), r"shape \(8, 64, 64, 3\); the judge"),
-        (np.zeros((8, 64, 64, 1)), "the pictures are float64; the judge takes uint8"),
+        (np.zeros((8, 64, 64, 3), np.uint8), r"uint8 of shape \(8, 64, 64, 3\)"),
+        (np.full((8, 64, 64, 1), 1.5), "float64 of shape .*, from 1.5 to 1.5"),
     ],
 )
 def test_the_judge_says_which_of_shape_and_type_is_wrong(pictures, said):
