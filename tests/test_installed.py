@@ -118,7 +118,7 @@ def test_it_draws_and_judges_and_its_page_works(place):
     said = run(place, "python", "-c", SESSION)
     assert said.returncode == 0, said.stdout + said.stderr
     assert f"from {place.packages}" in said.stdout
-    assert "drew 8 digits: eight.png" in said.stdout
+    assert "drew 8 pictures: eight.png" in said.stdout
     assert "drawn digits: " in said.stdout and "Training" not in said.stdout
     assert (place.folder / "eight.png").read_bytes().startswith(b"\x89PNG")
 
@@ -201,7 +201,8 @@ def test_the_notebooks_are_copied_and_run(place):
         assert not answers(here.replace("127.0.0.1", ABROAD))
     path = mine / course_files.FIRST
     notebook = nbformat.read(path, as_version=4)
-    ask = "import mnistgan.settings as s; print(mnistgan.__file__, s.runs_folder())"
+    ask = "import mnistgan, mnistgan.settings as s\n"
+    ask += "print(mnistgan.__file__, s.runs_folder())"
     notebook.cells.append(nbformat.v4.new_code_cell(ask))
     nbformat.write(notebook, path)
     execute = "import sys, nbformat, nbclient; book = nbformat.read(sys.argv[1], 4); "
