@@ -48,7 +48,7 @@ def changed_by(state: tf.train.Checkpoint) -> list[tf.Variable]:
 def folder_in_memory() -> Iterator[str]:
     """A folder for TensorFlow alone, which takes paths on a disk for patterns.
 
-    So a run may lie in a folder of any name, such as `run [1]`.
+    So a run may lie in a folder whose name looks like one, such as `run [1]`.
     """
     folder = f"ram://{uuid.uuid4().hex}"
     tf.io.gfile.makedirs(folder)
