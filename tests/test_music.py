@@ -1,6 +1,7 @@
 """Music: from scores to pictures and back, to sound, and what is measured of it."""
 
 import importlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -75,12 +76,11 @@ def test_pieces_are_four_whole_bars():
     assert chorales.cut(notes, [0, 4, 20, 36, 68]).shape == (0, 64, 4)
 
 
-def small_score(pitch, title="A tune"):
+def small_score(pitch):
     """Four voices, a pick-up and four bars: quarters, the first of a bar tied over."""
-    from music21 import metadata, meter, note, stream, tie
+    from music21 import meter, note, stream, tie
 
     score = stream.Score()
-    score.metadata = metadata.Metadata(title=title)
     for voice in (12, 7, 4, -12):
         part = stream.Part()
         part.append(pick_up := stream.Measure(number=0))
@@ -117,17 +117,15 @@ def test_other_scores_are_left_out():
     assert chorales.read_score(stream.Score()) is None
 
 
-class FewChorales(list):
-    highestNumber = 9
-
-
 def test_chorales_are_read_once_and_whole_tunes_held_out(tmp_path, monkeypatch):
-    corpus = pytest.importorskip("music21.corpus.chorales")
-    few = FewChorales(small_score(60 + i, f"Tune {i}") for i in range(9))
-    few.append(small_score(60, "The same again"))
-    monkeypatch.setattr(corpus, "Iterator", lambda: few)
+    corpus = pytest.importorskip("music21.corpus")
+    few = {f"bach/bwv{i}": small_score(60 + i % 9) for i in range(10)}  # 9 is 0 again
+    known = {i: {"title": f"Tune {i % 9}", "bwv": str(i)} for i in range(10)}
+    listed = SimpleNamespace(byRiemenschneider=known)
+    monkeypatch.setattr(corpus.chorales, "ChoraleListRKBWV", lambda: listed)
+    monkeypatch.setattr(corpus, "parse", lambda name, **_: few[name])
     train = chorales.load_notes("train", tmp_path)
-    monkeypatch.delattr(corpus, "Iterator")  # not needed any more
+    monkeypatch.delattr(corpus, "parse")  # not needed any more
     test = chorales.load_notes("test", tmp_path)
     assert train.shape == (7, 64, 4) and test.shape == (2, 64, 4)
     assert len({p.tobytes() for p in np.abs(np.concatenate([train, test]))}) < 9

@@ -10,6 +10,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from types import SimpleNamespace
 
 import course
@@ -33,6 +34,9 @@ SMALL = Settings(
     discriminator_width=2,
     previews=1,
 )
+
+
+NARROW = ["--generator-width=2", "--discriminator-width=2"]  # a step is soon done
 
 
 def team(rank, count=2, replicas=None):
@@ -179,7 +183,7 @@ def last_line(log):
 
 def test_a_killed_worker_stops_the_run_which_goes_on_when_both_are_back(tmp_path):
     options = ["--preset=quick", "--pictures=3200", "--epochs=1", "--judged=0"]
-    options += ["--generator-width=2", f"--out={tmp_path / 'run'}"]
+    options += [*NARROW, f"--out={tmp_path / 'run'}"]
     both = launch.start(2, options, tmp_path / "first")
     until((tmp_path / "run/history.csv").exists)  # the first checkpoint is there
     both[1].kill()
@@ -200,14 +204,19 @@ def two_workers(tmp_path, *different):
     """Starts workers, whose last options differ, on a machine that uses a proxy."""
     cluster = {"worker": launch.free_addresses(2)}
     words = [sys.executable, "-m", "mnistgan", "train", "--strategy=workers"]
-    words += ["--preset=quick", "--generator-width=2", f"--out={tmp_path / 'run'}"]
+    words += ["--preset=quick", *NARROW, f"--out={tmp_path / 'run'}"]
     both = []
     for rank, own in enumerate(different):
         config = {"cluster": cluster, "task": {"type": "worker", "index": rank}}
         env = {**os.environ, **NO_PROXY_THERE, "TF_CONFIG": json.dumps(config)}
         with open(tmp_path / f"{rank}.txt", "w") as log:
             said = {"stdout": log, "stderr": log}
-            both.append(subprocess.Popen([*words, *own], env=env, **said))
+            # A shell's background jobs ignore Ctrl-C; what they start would, too.
+            hears = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+            started = subprocess.Popen(
+                [*words, *own], env=env, preexec_fn=hears, **said
+            )
+            both.append(started)
     return both
 
 

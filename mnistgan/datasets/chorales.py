@@ -77,10 +77,14 @@ def store_notes(folder: Path) -> None:
 
     Every eighth tune is kept for the test split, with all of its chorales.
     """
-    scores, chorales = import_extra("music21.corpus.chorales", "music").Iterator(), {}
-    for score in tqdm(scores, "Chorales", scores.highestNumber, mininterval=1):
+    corpus = import_extra("music21.corpus", "music")
+    known = corpus.chorales.ChoraleListRKBWV().byRiemenschneider.values()
+    chorales = {}
+    for one in tqdm(known, "Chorales", mininterval=1):
+        # From its source: a copy that music21 would keep for next time costs as much.
+        score = corpus.parse(f"bach/bwv{one['bwv']}", forceSource=True)
         if read := read_score(score):  # some are numbered twice
-            chorales[read[0].tobytes()] = (score.metadata.title, *read)
+            chorales[read[0].tobytes()] = (one["title"], *read)
     tunes = sorted({title for title, _, _ in chorales.values()})
     splits: dict[str, list] = {"train": [], "test": []}
     for title, notes, bars in chorales.values():

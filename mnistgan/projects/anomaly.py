@@ -208,9 +208,8 @@ def train_on(
         )
     count = min(len(normal), steps * BATCH)
     epochs = -(-steps // (count // BATCH))
-    settings = choose_settings(
-        "quick", project, pictures=count, epochs=epochs, batch_size=BATCH, seed=seed
-    )
+    enough = {"pictures": count, "epochs": epochs, "batch_size": BATCH, "previews": 1}
+    settings = choose_settings(None, project, **enough, judged=0, seed=seed)
     run = train(settings, folder / project, pictures=normal[:count])
     if not run.finished:
         raise KeyboardInterrupt("stopped; the same call goes on from here")
