@@ -297,8 +297,9 @@ def test_the_simple_rivals_find_strangers():
 
 
 @pytest.mark.trained
-def test_the_detectors_learn_what_is_normal(tmp_path):
+def test_the_detectors_learn_what_is_normal(tmp_path, monkeypatch):
     """An untrained VAE is as surprised by what is normal as by anything."""
+    monkeypatch.setenv("MNISTGAN_PRESET", "quick")
     digits, labels = data.load_mnist("train[:2000]")
     pictures = data.prepare_all(digits[labels == 1])
     generator, encoder, discriminator = anomaly.train_detectors(pictures, tmp_path, 40)
