@@ -159,6 +159,16 @@ def judged(drawings):
     light.save(HERE / "judged.png", optimize=True)
 
 
+def spectrum():
+    """What the judge cannot see, in the robot that comes with the course."""
+    generator = load_generator(PRETRAINED)
+    sets = {
+        "real digits": data.prepare_all(data.load_mnist("test[:2000]")[0]),
+        "drawn digits": draw(generator, make_noise(generator, 2000, seed=0)),
+    }
+    plots.save_figure(plots.plot_spectra(sets), HERE / "spectrum.png")
+
+
 def rounds(run, epochs=(1, 5, 10, 20)):
     """The same 16 noises after some epochs of a run with a preview for each."""
     settings = Settings(**json.loads((run / "settings.json").read_text()))
@@ -257,6 +267,7 @@ elif __name__ == "__main__":
     )
     plots.save_figure(plots.plot_losses(read_history(RUN)), HERE / "losses.png")
     judged(draw(generator, make_noise(generator, 2000, seed=1)))
+    spectrum()
     film()
     rounds(runs_folder() / "pretrained")
     explorers()

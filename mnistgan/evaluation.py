@@ -41,6 +41,9 @@ LABELS = {
     "density": ("density", ".3f"),
     "coverage": ("coverage", ".3f"),
     "class_kl": ("unequal classes (KL, nats)", ".4f"),
+    "power_25_35": ("power at 0.25-0.35 ÷ real", ".3g"),
+    "power_35_50": ("power at 0.35-0.50 ÷ real", ".3g"),
+    "power_50_75": ("power at 0.50-0.75 ÷ real", ".3g"),
     "copied": (f"copied (of the first {COMPARED})", ".1%"),
 }
 
@@ -148,11 +151,13 @@ class Judge:
             logits `(batch, 10)`.
         accuracy: The share of the test digits that it names correctly.
         test_features: `(10000, 64)`, float32: what real digits look like to it.
+        test_powers: How much fine detail they have; see `metrics.band_powers`.
     """
 
     network: keras.Model
     accuracy: float
     test_features: np.ndarray
+    test_powers: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -169,6 +174,11 @@ class Score:
         coverage: The share of real neighbourhoods with a drawing inside.
         class_counts: How many zeros, ones, … nines the judge counts.
         class_kl: How unequal the counts are, in nats; see `metrics.kl_from_uniform`.
+        power_25_35: How much fine detail the pictures have, from 0.25 to 0.35 cycles a
+            pixel, divided by that of all test digits; see `metrics.detail`, as for the
+            next two. At 64×64: the judge itself cannot see it.
+        power_35_50: From 0.35 to 0.5.
+        power_50_75: The finest.
         copied: The share that comes nearer to a training digit than all but 1% of the
             test digits do, pixel by pixel, of the first `COMPARED`; None where it was
             not asked for.
@@ -183,6 +193,9 @@ class Score:
     coverage: float
     class_counts: tuple[int, ...]
     class_kl: float
+    power_25_35: float
+    power_35_50: float
+    power_50_75: float
     copied: float | None = None
 
 
@@ -245,6 +258,7 @@ def score(judge: Judge, images: np.ndarray) -> Score:
         **metrics.neighbourhoods(real, features),
         class_counts=tuple(counts.tolist()),
         class_kl=metrics.kl_from_uniform(counts),
+        **metrics.detail(images, judge.test_powers),
     )
 
 
@@ -326,10 +340,11 @@ def load_judge(
             aside.write_text(json.dumps(recipe_of(settings, model), indent=2) + "\n")
     outputs = [network.get_layer("features").output, network.output]
     network = keras.Model(network.input, outputs, name="judge")
-    images, labels = data.load_mnist("test", data_dir)
-    features, probabilities = read(network, data.prepare_all(images))
+    digits, labels = data.load_mnist("test", data_dir)
+    images = data.prepare_all(digits)
+    features, probabilities = read(network, images)
     accuracy = float(np.mean(probabilities.argmax(1) == labels))
-    return Judge(network, accuracy, features)
+    return Judge(network, accuracy, features, metrics.band_powers(images))
 
 
 def load_real_rows(split: str, data_dir: str | os.PathLike | None = None) -> np.ndarray:

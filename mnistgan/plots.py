@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mnistgan.engine import files, valid
+from mnistgan.metrics import BANDS, power_spectrum
 
 PICTURES = ".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"
 LARGEST_SIDE = 32_767  # pixels: what programs that show pictures agree on
@@ -227,6 +228,35 @@ def plot_wheel(counts: Sequence[int]) -> Figure:
     axes.set_xticks(angles, [f"{digit}\n{s:.0%}" for digit, s in enumerate(parts)])
     axes.set(yticks=[], theta_zero_location="N", theta_direction=-1)
     axes.grid(False)
+    return figure
+
+
+def plot_spectra(sets: dict[str, np.ndarray]) -> Figure:
+    """Draws how strong coarse and fine waves are in sets of pictures.
+
+    Args:
+        sets: For each name, pictures `(count, 64, 64, 1)`, uint8; two or three sets.
+
+    Returns:
+        The figure: to the left the spectra, with the edges of `metrics.BANDS`, to the
+        right the middle of the first picture of each set, enlarged eight times.
+    """
+    size = {"figsize": (4.5 + 2.7 * len(sets), 3), "layout": "constrained"}
+    wide = [4.5, *[2.7] * len(sets)]
+    figure, (spectra, *rest) = plt.subplots(1, len(wide), width_ratios=wide, **size)
+    edges = np.arange(1, 46) / 64  # rings as narrow as the spectrum can tell apart
+    for (name, images), style, axes in zip(
+        sets.items(), ("-", "--", ":"), rest, strict=False
+    ):
+        power = power_spectrum(images[..., 0], edges)
+        spectra.semilogy(edges[:-1], power, style, label=name)
+        axes.imshow(images[0, 16:48, 16:48], cmap="gray", vmin=0, vmax=255)
+        axes.set_title(name)
+        axes.axis("off")
+    for edge in np.unique(list(BANDS.values()))[:-1]:
+        spectra.axvline(edge, color="grey", linewidth=0.5)
+    spectra.set(xlabel="cycles a pixel: from coarse to fine", ylabel="power")
+    spectra.legend()
     return figure
 
 

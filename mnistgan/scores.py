@@ -8,6 +8,7 @@ from mnistgan.engine import runs
 from mnistgan.engine.callbacks import Callback, Session
 from mnistgan.engine.model_io import save_model
 from mnistgan.evaluation import Judge, score
+from mnistgan.metrics import BANDS
 from mnistgan.sampling import draw, make_noise
 
 SEED = 1  # of the noise that is judged; the preview grids have the run's own
@@ -60,6 +61,7 @@ def judge_run(judge: Judge, session: Session) -> None:
         "frechet": round(found.frechet, 5),
         "coverage": round(found.coverage, 5),
         "classes": sum(n >= RARE * count for n in found.class_counts),
+        **{name: round(getattr(found, name), 5) for name in BANDS},
     }
     earlier = [row for row in runs.read_scores(run.folder) if row["step"] < run.step]
     if all(row["frechet"] < old["frechet"] for old in earlier):

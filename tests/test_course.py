@@ -39,6 +39,7 @@ TAUGHT = {
     "mnistgan.projects.conditional.make_conditional_step",
     "mnistgan.latent.find_directions",
     "mnistgan.metrics.frechet_distance",
+    "mnistgan.metrics.power_spectrum",
     "mnistgan.data.to_float",
     "mnistgan.data.to_uint8",
     "mnistgan.models.build_features",
@@ -203,8 +204,8 @@ SILENT = """print display show check prepared generator_works discriminator_work
     save_model save_film mkdir rmtree write go_to start_dark clear append terminate
     kill disable wait_for sleep train_attribute_classifier build apply add close"""
 DONE = """train write_text wait run set_value input set_xlabel set_ylabel set legend
-    plot plot_scores plot_losses plot_wheel batch_norm quick_step old_step train_step
-    step"""
+    plot plot_scores plot_spectra plot_losses plot_wheel batch_norm quick_step old_step
+    train_step step"""
 SHOWN = "round numpy list len Image"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mnistgan import __main__ as command_line
-from mnistgan import data, evaluation, sampling
+from mnistgan import data, evaluation, metrics, sampling
 from mnistgan.models import build_generator
 
 pytestmark = pytest.mark.trained
@@ -35,6 +35,18 @@ def test_real_digits_score_well(real_judge, train_set):
     assert found.confident > 0.95 and found.coverage > 0.9 and found.precision > 0.9
     assert sum(found.class_counts) == found.count == 2000
     assert found.class_kl < 0.01
+    for name in metrics.BANDS:
+        assert getattr(found, name) == pytest.approx(1, abs=0.15)
+
+
+def test_specks_that_the_judge_overlooks_are_seen(real_judge, train_set):
+    checkered = 12 * (np.indices((64, 64)).sum(0)[..., None] % 2).astype("uint8")
+    clean, specked = (
+        evaluation.score(real_judge, images)
+        for images in (train_set[0], np.maximum(train_set[0], checkered))
+    )
+    assert specked.confident > clean.confident - 0.05
+    assert specked.power_50_75 > 20 * clean.power_50_75
 
 
 def test_test_digits_beside_themselves_are_perfect(real_judge):

@@ -78,3 +78,51 @@ def test_the_nearest_of_an_album_is_found(monkeypatch):
 def test_kl_from_uniform_knows_the_two_ends():
     assert metrics.kl_from_uniform(np.full(10, 7)) == pytest.approx(0)
     assert metrics.kl_from_uniform(np.eye(10)[3]) == pytest.approx(np.log(10))
+
+
+def wave(fineness, height=64):
+    """Pictures of a wave with so many cycles a pixel, `(2, height, 64)`."""
+    columns = np.cos(2 * np.pi * fineness * np.arange(64))
+    return np.tile(columns, (2, height, 1))
+
+
+def test_a_wave_has_its_power_where_it_is_as_fine():
+    edges = np.array([0.05, 0.2, 0.3, 0.45, 0.6])
+    for ring, fineness in enumerate([0.125, 0.25, 0.375, 0.5]):
+        for images in (wave(fineness), wave(fineness).swapaxes(1, 2)):
+            power = metrics.power_spectrum(images, edges)
+            assert np.delete(power, ring).max() < 1e-6 * power[ring]
+    assert metrics.power_spectrum(3 * wave(0.25), edges) == pytest.approx(
+        9 * metrics.power_spectrum(wave(0.25), edges), abs=1e-6
+    )
+
+
+def test_the_spectrum_holds_all_the_power_there_is():
+    """Parseval: as much in the waves as in the pixels."""
+    images = np.random.default_rng(0).normal(size=(3, 64, 64))
+    (mean,) = metrics.power_spectrum(images, np.array([0, 1]))
+    assert mean == pytest.approx(np.sum(images**2) / 3)
+
+
+def test_blur_lacks_detail_and_specks_have_too_much(digits64):
+    half, others = digits64[:1000], digits64[1000:]
+    real = metrics.band_powers(half)
+    assert real.shape == (1, 3)
+    for value in metrics.detail(others, real).values():
+        assert value == pytest.approx(1, abs=0.15)
+    blurred = (others[:, 1:] // 2 + others[:, :-1] // 2)[:, :, :63]
+    assert metrics.detail(blurred, real)["power_35_50"] < 0.7
+    checkered = np.indices((64, 64)).sum(0)[..., None] % 2 == 0
+    specks = np.maximum(others, 8 * checkered.astype("uint8"))
+    assert metrics.detail(specks, real)["power_50_75"] > 20
+
+
+def test_of_several_channels_the_worst_counts(digits64):
+    real = np.repeat(digits64[:200], 3, axis=-1)
+    powers, drawn = metrics.band_powers(real), real.copy()
+    assert metrics.detail(drawn, powers) == pytest.approx(
+        dict.fromkeys(metrics.BANDS, 1)
+    )
+    drawn[..., 1] //= 2  # a quarter of the power
+    for value in metrics.detail(drawn, powers).values():
+        assert value == pytest.approx(0.25, abs=0.02)

@@ -152,6 +152,7 @@ HELD = {
     },
     "lessons/04": {
         "130": lambda: 1 / (1 - card()["accuracy"]),
+        "31": lambda: card()["rows"]["drawn"]["power_50_75"],
     },
     "lessons/05": {
         "5.6": lambda: noise_lengths().mean(),

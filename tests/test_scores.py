@@ -28,7 +28,7 @@ def kept(monkeypatch):
         frechet = list(FRECHET.values())[len(seen) % 6]
         seen.append(images)
         counts = (5,) * 10
-        return Score(50, 0.9, frechet, 0.9, 0.9, 0.9, 0.8, counts, 0.0)
+        return Score(50, 0.9, frechet, 0.9, 0.9, 0.9, 0.8, counts, 0.0, 1.0, 1.0, 1.0)
 
     monkeypatch.setattr(scores, "score", score)
     return seen

@@ -217,7 +217,7 @@ def test_the_judge_refuses_colours_before_it_is_taught(
     ],
 )
 def test_the_judge_says_which_of_shape_and_type_is_wrong(pictures, said):
-    judge = evaluation.Judge(None, 1.0, np.zeros((10, 64)))
+    judge = evaluation.Judge(None, 1.0, np.zeros((10, 64)), np.ones((1, 3)))
     with pytest.raises(ValueError, match=said):
         evaluation.score(judge, pictures)
 

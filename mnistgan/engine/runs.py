@@ -19,7 +19,17 @@ ON_DIVERGENCE = ("warn", "stop", "rollback")
 STRATEGIES = ("one", "mirrored", "workers")
 COLUMNS = ("step", "epoch", "d_loss", "g_loss", "d_real", "d_fake")
 OWN_PICTURES = "pictures.sha256"  # only where a run learns from the user's own
-SCORES = ("step", "minutes", "confident", "frechet", "coverage", "classes")
+SCORES = (
+    "step",
+    "minutes",
+    "confident",
+    "frechet",
+    "coverage",
+    "classes",
+    "power_25_35",
+    "power_35_50",
+    "power_50_75",
+)
 
 
 @dataclass(frozen=True)
@@ -153,7 +163,8 @@ def write_table(path: Path, columns: Sequence[str], rows: list[dict]) -> None:
     """Writes a table of numbers as `.csv`, whole or not at all."""
     with files.atomic_write(path, noted=True) as aside:
         with open(aside, "w", newline="") as lines:
-            writer = csv.DictWriter(lines, columns)
+            # What an earlier version did not know yet is no number.
+            writer = csv.DictWriter(lines, columns, restval="nan")
             writer.writeheader()
             writer.writerows(rows)
 

@@ -91,7 +91,8 @@ def score_faces(classifier, pictures: np.ndarray, real: np.ndarray) -> dict[str,
     Returns:
         `sure`: the share of answers that the witness is at least 95% sure of;
         `frechet`, and `precision`, `recall`, `density` and `coverage`: see
-        `mnistgan.metrics`, on the witness's features.
+        `mnistgan.metrics`, on the witness's features. For each of `metrics.BANDS`, the
+        fine detail ÷ that of the real ones, in the worst colour channel.
 
     Raises:
         ValueError: There are too few pictures.
@@ -101,4 +102,5 @@ def score_faces(classifier, pictures: np.ndarray, real: np.ndarray) -> dict[str,
         "sure": float(np.mean([seen[q].max(1) >= SURE for q in ANSWERS])),
         "frechet": metrics.frechet_distance(known, seen["features"]),
         **metrics.neighbourhoods(known, seen["features"]),
+        **metrics.detail(pictures, metrics.band_powers(real)),
     }
