@@ -149,7 +149,7 @@ def power_spectrum(images: np.ndarray, edges: np.ndarray) -> np.ndarray:
     fineness = np.hypot(rows[:, np.newaxis], columns)
     power = sum(np.abs(np.fft.fft2(image)) ** 2 for image in images) / len(images)
     ring = np.digitize(fineness, edges).ravel()  # 0 is before the first edge
-    totals = np.bincount(ring, power.ravel(), minlength=len(edges) + 1)
+    totals = np.bincount(ring, np.ravel(power), minlength=len(edges) + 1)
     counts = np.bincount(ring, minlength=len(edges) + 1)
     return totals[1:-1] / counts[1:-1]
 

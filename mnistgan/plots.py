@@ -241,9 +241,9 @@ def plot_spectra(sets: dict[str, np.ndarray]) -> Figure:
         The figure: to the left the spectra, with the edges of `metrics.BANDS`, to the
         right the middle of the first picture of each set, enlarged eight times.
     """
-    size = {"figsize": (4.5 + 2.7 * len(sets), 3), "layout": "constrained"}
     wide = [4.5, *[2.7] * len(sets)]
-    figure, (spectra, *rest) = plt.subplots(1, len(wide), width_ratios=wide, **size)
+    figure = plt.figure(figsize=(sum(wide), 3), layout="constrained")
+    spectra, *rest = figure.subplots(1, len(wide), width_ratios=wide)
     edges = np.arange(1, 46) / 64  # rings as narrow as the spectrum can tell apart
     for (name, images), style, axes in zip(
         sets.items(), ("-", "--", ":"), rest, strict=False
