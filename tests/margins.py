@@ -22,6 +22,7 @@ import os
 import textwrap
 import types
 
+listens = True  # but not while a test runs that hangs on no trained robot
 ORDER = {"Lt": operator.lt, "LtE": operator.le, "Gt": operator.gt, "GtE": operator.ge}
 
 
@@ -51,7 +52,7 @@ def note(text, name, left, right):
         return
     where = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
     row = {"where": where, "text": text, "slack": slack}
-    if math.isfinite(slack):
+    if listens and math.isfinite(slack):
         with open(os.environ["MARGINS_FILE"], "a") as notes:
             notes.write(json.dumps(row) + "\n")
 
