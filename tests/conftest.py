@@ -56,8 +56,12 @@ def pytest_xdist_make_scheduler(config, log):
     return Scopes(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """What takes longest begins first, and the judge before those who need it."""
+    for item in items:
+        if item.path.suffix == ".ipynb":  # most use a robot, and few can do without
+            item.add_marker("trained")
     order = ["notebooks", JUDGE, *LATER.values(), "test_workers.py", "test_faults.py"]
     items.sort(key=lambda item: (*order, scope := scope_of(item.path)).index(scope))
 

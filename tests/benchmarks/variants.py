@@ -2,9 +2,7 @@
 
     python tests/benchmarks/variants.py                 # 20 variants, broken robots
     python tests/benchmarks/variants.py --variants 0 7  # only these two
-    python tests/benchmarks/variants.py --only tests    # without the notebooks
-    python tests/benchmarks/variants.py --only everything  # all of `make test`
-    python tests/benchmarks/variants.py --core 0 --variants 0 2  # two can run at once
+    python tests/benchmarks/variants.py --variants 3 --whole  # all of `make test`
     python tests/benchmarks/variants.py --table         # what earlier calls have found
 
 A variant is a simulated processor, a number of threads and a seed: each makes other
@@ -34,13 +32,15 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 KEPT = ROOT / "build" / "variants"
 MARGINS = Path(__file__).with_name("margins.csv")
 COUNT = 20
-PYTEST = [sys.executable, "-m", "pytest", "-q", "--durations=50"]
-PARTS = {
-    "tests": [*PYTEST, "tests", "-m", "trained"],
+PYTEST = [sys.executable, "-m", "pytest", "-q", "--durations=50", "-m", "trained"]
+BOTH = ["-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
+COMMANDS = {
+    "trained": [*PYTEST, *BOTH, "tests", "notebooks"],
+    "everything": ["make", "test"],
+    # Of the broken robots, one by one: the tests' judge learns nothing either.
+    "tests": [*PYTEST, "tests"],
     "notebooks": [*PYTEST, "notebooks"],
 }
-EVERYTHING = "everything"
-COMMANDS = PARTS | {EVERYTHING: ["make", "test"]}
 
 # oneDNN does not use more than it is allowed, nor more than the processor has.
 PROCESSORS = {
@@ -107,13 +107,14 @@ def run(name, changes, part):
     notes.rename(folder / f"{part}.jsonl")
 
 
-def run_broken(part):
+def run_broken():
     """Runs the checks with robots that learn nothing; the notebooks' judge can read."""
-    if part == "notebooks":
-        judges = [*KEPT.glob("variant*/runs/judge"), ROOT / "build/runs/judge"]
-        for judge in judges[:1]:
-            shutil.copytree(judge, KEPT / "broken/runs/judge", dirs_exist_ok=True)
-    run("broken", {"MARGINS_BROKEN": "1", "MARGINS_SEED": "0"}, part)
+    nothing = {"MARGINS_BROKEN": "1", "MARGINS_SEED": "0"}
+    run("broken", nothing, "tests")
+    judges = [*KEPT.glob("variant*/runs/judge"), ROOT / "build/runs/judge"]
+    for judge in judges[:1]:
+        shutil.copytree(judge, KEPT / "broken/runs/judge", dirs_exist_ok=True)
+    run("broken", nothing, "notebooks")
 
 
 def read(folder):
@@ -187,20 +188,16 @@ def main():
     """Runs the variants, then the broken robots, and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--variants", type=int, nargs="*", default=range(COUNT))
-    parser.add_argument("--only", choices=COMMANDS, help="all that `make test` runs?")
-    parser.add_argument("--core", type=int, help="use only this one")
+    parser.add_argument("--whole", action="store_true", help="all of `make test`")
     parser.add_argument("--table", action="store_true", help="run nothing")
     options = parser.parse_args()
-    if options.core is not None:
-        os.sched_setaffinity(0, {options.core})
-    wanted = [options.only] if options.only else list(PARTS)
-    for part in () if options.table else wanted:
-        for number in options.variants:
-            words, changes = describe(number)
-            print(f"Variant {words}", flush=True)
-            run(f"variant-{number:02}", changes, part)
-        if options.core is None and part != EVERYTHING:
-            run_broken(part)
+    part = "everything" if options.whole else "trained"
+    for number in () if options.table else options.variants:
+        words, changes = describe(number)
+        print(f"Variant {words}", flush=True)
+        run(f"variant-{number:02}", changes, part)
+    if not (options.table or options.whole):
+        run_broken()
     found = read_margins(MARGINS)
     for folder in KEPT.glob("variant-*"):
         words, _ = describe(int(folder.name.removeprefix("variant-")))
