@@ -253,6 +253,7 @@ def plot_spectra(sets: dict[str, np.ndarray]) -> Figure:
         axes.imshow(images[0, 16:48, 16:48], cmap="gray", vmin=0, vmax=255)
         axes.set_title(name)
         axes.axis("off")
+    spectra.axvspan(0, 28 / 64 / 2, color="0.92", label="what the judge can see")
     for edge in np.unique(list(BANDS.values()))[:-1]:
         spectra.axvline(edge, color="grey", linewidth=0.5)
     spectra.set(xlabel="cycles a pixel: from coarse to fine", ylabel="power")

@@ -152,6 +152,11 @@ HELD = {
     },
     "lessons/04": {
         "130": lambda: 1 / (1 - card()["accuracy"]),
+        "0.1": lambda: 1 / 10,  # cycles a pixel, of a wave ten pixels long
+        "0.22": lambda: 28 / 64 / 2,
+        "0.5": lambda: np.abs(np.fft.fftfreq(64)).max(),
+        "0.7": lambda: np.hypot(*2 * [np.abs(np.fft.fftfreq(64)).max()]),
+        "100%": lambda: card()["rows"]["noise"]["confident"],
         "31": lambda: card()["rows"]["drawn"]["power_50_75"],
     },
     "lessons/05": {
@@ -198,6 +203,8 @@ HELD = {
     "notebooks/01": {"246": lambda: 60_000 * 64 * 64 / 1e6},
     "notebooks/02": {"0.9": lambda: batch_norm(build_generator()).momentum},
     "notebooks/04": {
+        "0.1": lambda: 1 / 10,
+        "0.5": lambda: np.abs(np.fft.fftfreq(64)).max(),
         "11%": lambda: np.mean(load_mnist("test")[1] == 1),
         "9%": lambda: np.mean(load_mnist("test")[1] == 5),
     },
