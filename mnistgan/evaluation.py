@@ -41,9 +41,9 @@ LABELS = {
     "density": ("density", ".3f"),
     "coverage": ("coverage", ".3f"),
     "class_kl": ("unequal classes (KL, nats)", ".4f"),
-    "power_25_35": ("power at 0.25-0.35 ÷ real", ".3g"),
-    "power_35_50": ("power at 0.35-0.50 ÷ real", ".3g"),
-    "power_50_75": ("power at 0.50-0.75 ÷ real", ".3g"),
+    "power_25_35": ("power at 0.25-0.35 ÷ real", ".2f"),
+    "power_35_50": ("power at 0.35-0.50 ÷ real", ".2f"),
+    "power_50_75": ("power at 0.50-0.75 ÷ real", ".2f"),
     "copied": (f"copied (of the first {COMPARED})", ".1%"),
 }
 

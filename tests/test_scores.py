@@ -8,7 +8,7 @@ import pytest
 from tensorflow import keras
 from test_training import SMALL
 
-from mnistgan import data, scores, training
+from mnistgan import data, metrics, scores, training
 from mnistgan.engine import runs
 from mnistgan.evaluation import Score
 from mnistgan.sampling import load_generator
@@ -39,6 +39,8 @@ def test_a_judged_run_keeps_its_scores_and_its_best_robot(kept, tmp_path):
     rows = runs.read_scores(tmp_path / "run")
     assert {row["step"]: row["frechet"] for row in rows} == FRECHET
     assert runs.best_score(rows)["step"] == 80
+    assert [tuple(row) for row in rows] == 6 * [runs.SCORES]
+    assert all(row[name] == 1 for row in rows for name in metrics.BANDS)
     minutes = [row["minutes"] for row in rows]
     assert minutes == sorted(minutes)
 
@@ -49,6 +51,16 @@ def test_a_judged_run_keeps_its_scores_and_its_best_robot(kept, tmp_path):
 
     for name, seen in (("best.keras", kept[3]), ("generator.keras", kept[5])):
         assert np.abs(drawn_by(name).astype(int) - seen).max() <= 1  # rounding
+
+
+def test_scores_of_an_earlier_version_are_kept(tmp_path):
+    """What they did not know yet is no number, and the table can still be read."""
+    old = {"step": 25, "frechet": 9.0, "classes": 10}
+    new = dict.fromkeys(runs.SCORES, 1)
+    runs.write_table(tmp_path / "scores.csv", runs.SCORES, [old, new])
+    first, second = runs.read_scores(tmp_path)
+    assert first["frechet"] == 9 and np.isnan(first["power_50_75"])
+    assert second["power_50_75"] == 1
 
 
 def test_judging_is_not_training_time(kept, tmp_path, monkeypatch):
