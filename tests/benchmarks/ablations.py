@@ -45,6 +45,9 @@ class Timed(Settings):
 
     steps: int = 1
 
+    def __post_init__(self):
+        """They were checked when they were chosen, and `steps` is none of them."""
+
     @property
     def total_steps(self):
         return self.steps
