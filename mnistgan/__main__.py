@@ -223,12 +223,17 @@ def judge(options: argparse.Namespace) -> None:
         files.check_place(options.json)
     file = model.parent / "encoder.keras"
     encoder = model_io.load_model(file) if file.exists() else None
-    the_judge = evaluation.load_judge(data_dir=options.data_dir)
+    data_dir = options.data_dir
+    the_judge = evaluation.load_judge(data_dir=data_dir)
     print(f"Judging {model}.")
     print(f"The judge names {the_judge.accuracy:.2%} of the test digits correctly.")
     given = the_judge, generator, options.count, options.seed
-    rows = evaluation.compare(*given, options.data_dir)
+    rows = evaluation.compare(*given, data_dir)
     print(evaluation.format_scores(rows))
+    second_judge = evaluation.load_judge(settings=evaluation.SECOND, data_dir=data_dir)
+    opinion = evaluation.second_opinion(second_judge, *given[1:], data_dir)
+    print(f"A second judge, who names {second_judge.accuracy:.2%} correctly, says:")
+    print(evaluation.format_scores(opinion, evaluation.OPINION))
     counts = enumerate(rows["drawn"].class_counts)
     print("drawn digits: " + ", ".join(f"{count} × {digit}" for digit, count in counts))
     if sampling.classes(generator) == 10:
@@ -236,14 +241,15 @@ def judge(options: argparse.Namespace) -> None:
         share = np.trace(table) / table.sum()
         print(f"asked for a digit, it draws what reads as that digit: {share:.1%}")
     if encoder:
-        digits, _ = data.load_mnist("test", options.data_dir)
+        digits, _ = data.load_mnist("test", data_dir)
         both = generator, encoder
         one, many = vae.elbo(*both, digits), vae.elbo(*both, digits[:1000], 50)
         print(f"ELBO {one:.1f} nats a test digit; of the first 1000, with 50 samples")
         print(f"each, {many:.1f}")
     if options.json:
+        opinions = (the_judge, rows), (second_judge, opinion)
         with files.atomic_write(options.json) as aside:
-            aside.write_text(evaluation.to_json(model, options.seed, the_judge, rows))
+            aside.write_text(evaluation.to_json(model, options.seed, *opinions))
 
 
 def export(options: argparse.Namespace) -> None:

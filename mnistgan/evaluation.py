@@ -4,6 +4,9 @@ The judge is a small network that reads real digits. What it sees in a picture, 
 before it names the digit, are its **features**: 64 numbers. Drawn digits are compared
 with real ones by their features. All pictures, drawn or real, reach the judge the same
 way: 64×64, then antialiased down to 28×28.
+
+A second judge, of another make, looks at all 64×64 pixels. Whoever was chosen by one
+judge looks a little better to that one than to others.
 """
 
 import dataclasses
@@ -11,6 +14,7 @@ import hashlib
 import inspect
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +51,8 @@ LABELS = {
     "copied": (f"copied (of the first {COMPARED})", ".1%"),
 }
 
+OPINION = "confident", "frechet", "precision", "recall", "density", "coverage"
+
 
 @dataclass(frozen=True)
 class JudgeSettings:
@@ -57,12 +63,22 @@ class JudgeSettings:
         batch_size: Pictures in one step.
         learning_rate: Adam's step size at the start; it falls to zero along a cosine.
         seed: Starts the weights and the order of the pictures.
+        full_size: Whether it looks at all 64×64 pixels, as the second judge does.
     """
 
     epochs: int = 4
     batch_size: int = 128
     learning_rate: float = 3e-3
     seed: int = 0
+    full_size: bool = False
+
+    @property
+    def name(self) -> str:
+        """What its file is called."""
+        return "second_judge" if self.full_size else "judge"
+
+
+SECOND = JudgeSettings(seed=1, full_size=True)
 
 
 @checked(images=pictures(64, 64, 1, least=0))
@@ -111,19 +127,39 @@ def build_judge() -> keras.Model:
     return keras.Model(images, logits, name="judge")
 
 
+def build_second_judge() -> keras.Model:
+    """Builds another kind of judge, which looks at every pixel of 64×64.
+
+    Returns:
+        A model from pictures `(batch, 64, 64, 1)`, uint8, in [0, 255], to logits
+        `(batch, 10)`, float32. The last layer but one has the features, `(batch, 96)`.
+    """
+    images = keras.Input((64, 64, 1), dtype="uint8")
+    x = layers.Rescaling(1 / 127.5, -1)(images)
+    for channels, kernel, stride in ((32, 8, 4), (64, 3, 2), (128, 3, 2)):
+        x = layers.Conv2D(channels, kernel, stride, "same")(x)
+        x = layers.LeakyReLU(negative_slope=0.1)(x)
+        x = layers.BatchNormalization(momentum=0.9)(x)
+    x = layers.Flatten()(x)  # (16, 16, 32), (8, 8, 64), (4, 4, 128), then (2048,)
+    x = layers.Dropout(0.4)(x)
+    features = layers.Dense(96, activation="relu", name="features")(x)
+    logits = layers.Dense(10, name="logits")(features)
+    return keras.Model(images, logits, name="second_judge")
+
+
 def train_network(settings: JudgeSettings, images, labels) -> keras.Model:
     """Trains a judge on real digits with Keras' own loop.
 
     Args:
         settings: How.
-        images: `(count, 28, 28, 1)`, float32, from `shrink`.
+        images: What the judge looks at; see `see`.
         labels: `(count,)`, in 0..9.
 
     Returns:
-        The trained network; see `build_judge`.
+        The trained network; see `build_judge` and `build_second_judge`.
     """
     keras.utils.set_random_seed(settings.seed)
-    network = build_judge()
+    network = build_second_judge() if settings.full_size else build_judge()
     steps = settings.epochs * -(-len(images) // settings.batch_size)
     rates = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)
     network.compile(
@@ -147,10 +183,10 @@ class Judge:
     """A trained judge, and what it saw in the 10,000 test digits.
 
     Attributes:
-        network: From pictures `(batch, 28, 28, 1)` to features `(batch, 64)` and
-            logits `(batch, 10)`.
+        network: From pictures, as `see` shows them, to features and logits; of the
+            first judge `(batch, 64)` and `(batch, 10)`.
         accuracy: The share of the test digits that it names correctly.
-        test_features: `(10000, 64)`, float32: what real digits look like to it.
+        test_features: `(10000, features)`, float32: what real digits look like to it.
         test_powers: How much fine detail they have; see `metrics.band_powers`.
     """
 
@@ -199,6 +235,11 @@ class Score:
     copied: float | None = None
 
 
+def see(network: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Brings pictures, `(count, 64, 64, 1)`, uint8, to what a judge looks at."""
+    return images if network.input_shape[1] == 64 else shrink(images)
+
+
 def read(network: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lets the judge look at pictures.
 
@@ -207,10 +248,11 @@ def read(network: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarr
         images: `(count, 64, 64, 1)`, uint8, in [0, 255].
 
     Returns:
-        Features `(count, 64)` and the probability of each digit `(count, 10)`, float32.
+        Features, `(count, 64)` (of the second judge: 96), and the probability of each
+        digit, `(count, 10)`, float32.
     """
     parts = [images[start : start + PART] for start in range(0, len(images), PART)]
-    seen = [network(shrink(x), training=False) for x in slow(parts, "Reading")]
+    seen = [network(see(network, x), training=False) for x in slow(parts, "Reading")]
     features, logits = (tf.concat(part, 0) for part in zip(*seen, strict=True))
     return features.numpy(), tf.nn.softmax(logits).numpy()
 
@@ -291,7 +333,8 @@ def class_agreement(
 
 def recipe_of(settings: JudgeSettings, model: Path) -> dict[str, Any]:
     """What is noted of a judge: its settings, the code that made it, its checksum."""
-    parts = (shrink, build_judge, train_network)
+    build = build_second_judge if settings.full_size else build_judge
+    parts = (shrink, build, train_network)
     code = "".join(inspect.getsource(part) for part in parts)
     made_by = hashlib.sha256(code.encode()).hexdigest()
     made = {"settings": dataclasses.asdict(settings), "code": made_by}
@@ -317,7 +360,8 @@ def load_judge(
 
     Args:
         folder: Where the judge is kept; None for `judge` in `runs_folder()`.
-        settings: How it is trained; None for `JudgeSettings()`.
+        settings: How it is trained; None for `JudgeSettings()`, `SECOND` for the second
+            judge.
         data_dir: Where data sets are kept; see `mnistgan.datasets.mnist.data_folder`.
 
     Returns:
@@ -329,17 +373,18 @@ def load_judge(
     """
     folder = Path(folder) if folder else runs_folder() / "judge"
     settings = settings or JudgeSettings()
-    model, note = folder / "judge.keras", folder / "judge.json"
+    model, note = (folder / f"{settings.name}.{kind}" for kind in ("keras", "json"))
     network = load_kept(model, note, settings)
     if network is None:
-        images, labels = data.load_mnist("train", data_dir)
-        words = "Training the judge, once"
-        network = train_reader(settings, as_judged(images), labels, words)
+        digits, labels = data.load_mnist("train", data_dir)
+        images = data.prepare_all(digits) if settings.full_size else as_judged(digits)
+        words = f"Training the {settings.name.replace('_', ' ')}, once"
+        network = train_reader(settings, images, labels, words)
         save_model(network, model)
         with files.atomic_write(note) as aside:
             aside.write_text(json.dumps(recipe_of(settings, model), indent=2) + "\n")
     outputs = [network.get_layer("features").output, network.output]
-    network = keras.Model(network.input, outputs, name="judge")
+    network = keras.Model(network.input, outputs, name=settings.name)
     digits, labels = data.load_mnist("test", data_dir)
     images = data.prepare_all(digits)
     features, probabilities = read(network, images)
@@ -389,6 +434,33 @@ def copy_limit(real_rows: np.ndarray, others: np.ndarray) -> float:
     return float(np.quantile(metrics.nearest(others, real_rows)[1], 0.01))
 
 
+def picture_sets(
+    generator: keras.Model,
+    count: int = 10_000,
+    seed: int = 0,
+    data_dir: str | os.PathLike | None = None,
+) -> dict[str, np.ndarray]:
+    """Gathers what is judged: `drawn` pictures, `real` training digits, and `noise`.
+
+    Args:
+        generator: The generator.
+        count: How many pictures in each set.
+        seed: Starts the noise.
+        data_dir: Where data sets are kept.
+
+    Returns:
+        Each `(count, 64, 64, 1)`, uint8.
+
+    Raises:
+        ValueError: It draws something else.
+    """
+    check_kind("its drawings", generator.output_shape)
+    drawn = draw(generator, make_noise(generator, count, seed))
+    real = data.prepare_all(data.load_mnist(f"train[:{count}]", data_dir)[0])
+    noise = np.random.default_rng(seed).integers(0, 256, drawn.shape, np.uint8)
+    return {"drawn": drawn, "real": real, "noise": noise}
+
+
 def compare(
     judge: Judge,
     generator: keras.Model,
@@ -412,39 +484,71 @@ def compare(
     Raises:
         ValueError: `count` is out of range, or it draws something else.
     """
-    check_kind("its drawings", generator.output_shape)
     check_count(judge, count)
-    drawn = draw(generator, make_noise(generator, count, seed))
-    real = data.prepare_all(data.load_mnist(f"train[:{count}]", data_dir)[0])
-    noise = np.random.default_rng(seed).integers(0, 256, drawn.shape, np.uint8)
+    sets = picture_sets(generator, count, seed, data_dir)
     real_rows = load_real_rows("train", data_dir)
     limit = copy_limit(real_rows, load_real_rows(f"test[:{COMPARED}]", data_dir))
     rows = {}
-    sets = {"drawn": drawn, "real": real, "noise": noise}
     for name, images in slow(sets.items(), "Judging"):
         copied = copied_share(images, real_rows, limit)
         rows[name] = dataclasses.replace(score(judge, images), copied=copied)
     return rows
 
 
-def format_scores(rows: dict[str, Score]) -> str:
-    """Writes scores as a table, one column for each, ready to print."""
+def second_opinion(
+    judge: Judge,
+    generator: keras.Model,
+    count: int = 10_000,
+    seed: int = 0,
+    data_dir: str | os.PathLike | None = None,
+) -> dict[str, Score]:
+    """Asks the second judge about the same pictures; see `compare`."""
+    sets = picture_sets(generator, count, seed, data_dir).items()
+    return {name: score(judge, images) for name, images in slow(sets, "Judging again")}
+
+
+def format_scores(rows: dict[str, Score], fields: Iterable[str] = LABELS) -> str:
+    """Writes scores as a table, one column for each, ready to print.
+
+    Args:
+        rows: What each column is called, and its score.
+        fields: Which lines; see `LABELS` and `OPINION`.
+
+    Returns:
+        The table.
+    """
     lines = [" " * 28 + "".join(f"{name:>9}" for name in rows)]
-    for field, (label, form) in LABELS.items():
+    for field in fields:
+        label, form = LABELS[field]
         values = [getattr(row, field) for row in rows.values()]
         cells = "".join(f"{'' if v is None else format(v, form):>9}" for v in values)
         lines.append(f"{label:28}{cells}")
     return "\n".join(lines)
 
 
-def to_json(model: Path, seed: int, judge: Judge, rows: dict[str, Score]) -> str:
+def to_json(
+    model: Path,
+    seed: int,
+    first: tuple[Judge, dict[str, Score]],
+    second: tuple[Judge, dict[str, Score]],
+) -> str:
     """Writes scores as JSON, in a form that later versions keep.
+
+    Args:
+        model: The file that was judged.
+        seed: Of the noise.
+        first: The judge, and its rows from `compare`.
+        second: The second judge, and its rows from `second_opinion`.
 
     Returns:
         An object with `format` (1), `model` (the file's name), `seed`, `accuracy` (of
-        the judge), and `rows`: for each row the fields of `Score`.
+        the judge), and `rows`: for each row the fields of `Score`. Under `second`, it
+        has the last two of the second judge.
     """
-    report = {"format": 1, "model": model.name, "seed": seed}
-    scores = {name: dataclasses.asdict(row) for name, row in rows.items()}
-    report |= {"accuracy": judge.accuracy, "rows": scores}
-    return json.dumps(report, indent=2) + "\n"
+
+    def said(judge: Judge, rows: dict[str, Score]) -> dict[str, Any]:
+        scores = {name: dataclasses.asdict(row) for name, row in rows.items()}
+        return {"accuracy": judge.accuracy, "rows": scores}
+
+    report = {"format": 1, "model": model.name, "seed": seed, **said(*first)}
+    return json.dumps({**report, "second": said(*second)}, indent=2) + "\n"

@@ -20,6 +20,12 @@ def real_judge():
 
 
 @pytest.fixture(scope="module")
+def second_judge():
+    """The other one, which looks at 64×64."""
+    return evaluation.load_judge(settings=evaluation.SECOND)
+
+
+@pytest.fixture(scope="module")
 def train_set():
     """2,000 training digits, 64×64, and their labels."""
     images, labels = data.load_mnist("train[:2000]")
@@ -54,6 +60,21 @@ def test_test_digits_beside_themselves_are_perfect(real_judge):
     found = evaluation.score(real_judge, data.prepare_all(images))
     assert found.frechet < 1e-3
     assert found.precision == found.recall == found.coverage == 1
+
+
+def test_the_second_judge_sees_what_the_first_does_not(
+    real_judge, second_judge, train_set
+):
+    assert second_judge.accuracy >= 0.985
+    images = train_set[0]
+    found = evaluation.score(second_judge, images)
+    assert found.confident > 0.95 and found.coverage > 0.9 and found.precision > 0.9
+    checkered = 40 * (np.indices((64, 64)).sum(0)[..., None] % 2).astype("uint8")
+    specked = np.maximum(images, checkered)
+    blind, sharp = (
+        evaluation.score(judge, specked) for judge in (real_judge, second_judge)
+    )
+    assert blind.frechet < 10 < sharp.frechet
 
 
 def test_a_missing_class_shows(real_judge, train_set):
@@ -154,12 +175,15 @@ def test_the_command_line_writes_a_stable_table(
     printed = capsys.readouterr().out
     assert "digit Fréchet distance" in printed and "coverage" in printed
     written = json.loads(out.read_text())
-    assert list(written) == ["format", "model", "seed", "accuracy", "rows"]
-    assert list(written["rows"]) == ["drawn", "real", "noise"]
+    assert list(written) == ["format", "model", "seed", "accuracy", "rows", "second"]
     fields = [field.name for field in dataclasses.fields(evaluation.Score)]
-    for row in written["rows"].values():
-        assert list(row) == fields
-    assert written["rows"]["real"]["frechet"] < written["rows"]["drawn"]["frechet"]
+    for judged in written, written["second"]:
+        rows = judged["rows"]
+        assert list(rows) == ["drawn", "real", "noise"]
+        assert all(list(row) == fields for row in rows.values())
+        assert rows["real"]["frechet"] < rows["drawn"]["frechet"]
+        assert judged["accuracy"] > 0.985
+    assert "A second judge" in printed
 
 
 def test_a_count_out_of_range_is_named(tmp_path, capsys):
