@@ -4,6 +4,7 @@ Only quality.png is made elsewhere, by `make bench`. `make screenshots` is for t
 the website and the notebook alone.
 """
 
+import dataclasses
 import io
 import json
 import sys
@@ -18,10 +19,11 @@ from mnistgan.engine import machine
 
 machine.load_tensorflow()
 
-from mnistgan import data, evaluation, latent, metrics, plots  # noqa: E402
+from mnistgan import data, evaluation, latent, metrics, plots, training  # noqa: E402
 from mnistgan.engine.runs import read_history  # noqa: E402
+from mnistgan.projects import digits, music  # noqa: E402
 from mnistgan.sampling import PRETRAINED, draw, interpolate, load_generator, make_noise  # noqa: E402
-from mnistgan.settings import Settings, runs_folder  # noqa: E402
+from mnistgan.settings import Settings, choose_settings, runs_folder  # noqa: E402
 from mnistgan.widgets import explore  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -87,8 +89,8 @@ def gan(real, drawn):
 def layers():
     """How noise becomes a picture, layer by layer."""
     figure, axes = canvas(10.2, 3)
-    sizes = [("noise\n32 numbers", 0.15, 0), (4, 0.25, 128), (8, 0.45, 64)]
-    sizes += [(16, 0.8, 32), (32, 1.3, 16), (64, 2.0, 1)]
+    sizes = [("noise\n32 numbers", 0.15, 0), (7, 0.35, 64), (14, 0.7, 32)]
+    sizes += [(28, 1.1, 1), (64, 2.0, 1)]
     x = 0.6
     for name, size, sheets in sizes:
         for offset in range(4 if sheets > 1 else 1, 0, -1):
@@ -159,13 +161,21 @@ def judged(drawings):
     light.save(HERE / "judged.png", optimize=True)
 
 
+def every_pixel():
+    """Teaches an artist that draws all 64×64 pixels itself, as of piano rolls."""
+    ours, folder = digits.PROJECT, runs_folder() / "every_pixel"
+    digits.PROJECT = dataclasses.replace(ours, build=music.build_roll_networks)
+    training.train(choose_settings("quick"), folder)
+    digits.PROJECT = ours
+    return load_generator(folder / "generator.keras")
+
+
 def spectrum():
-    """What the judge cannot see, in the robot that comes with the course."""
-    generator = load_generator(PRETRAINED)
-    sets = {
-        "real digits": data.prepare_all(data.load_mnist("test[:2000]")[0]),
-        "drawn digits": draw(generator, make_noise(generator, 2000, seed=0)),
-    }
+    """What the judge cannot see: ours, beside an artist that draws every pixel."""
+    artists = {"ours": load_generator(PRETRAINED), "64×64 by itself": every_pixel()}
+    sets = {"real digits": data.prepare_all(data.load_mnist("test[:2000]")[0])}
+    for name, artist in artists.items():
+        sets[name] = draw(artist, make_noise(artist, 2000, seed=0))
     plots.save_figure(plots.plot_spectra(sets), HERE / "spectrum.png")
 
 
@@ -251,10 +261,10 @@ elif __name__ == "__main__":
     generator = load_generator(RUN / "generator.keras")
     noise = make_noise(generator, 64, seed=0)
     drawings = draw(generator, noise)
-    digits, labels = data.load_mnist("test")
-    gan(data.prepare_all(digits[labels == 3][:1])[0], drawings[0])
+    real, labels = data.load_mnist("test")
+    gan(data.prepare_all(real[labels == 3][:1])[0], drawings[0])
     layers()
-    prepare(digits[labels == 5][0])
+    prepare(real[labels == 5][0])
     grid = Image.fromarray(plots.tile(drawings)).resize(
         (396, 396), Image.Resampling.BOX
     )

@@ -5,11 +5,13 @@ import tensorflow as tf
 from tensorflow import keras
 
 from mnistgan.engine.runs import Run
+from mnistgan.metrics import band_powers
 from mnistgan.sampling import draw, make_noise
 
 # Of the 60,000 training digits at 64×64, in grey levels: the mean of all pixels, and
 # the standard deviation of a pixel from picture to picture (mean over all pixels).
 REAL_INK, REAL_VARIETY = 33.3, 45.2
+REAL_DETAIL = 3700.0  # their power in the finest of `metrics.BANDS`
 
 
 def check(passed: bool, praise: str, hint: str) -> None:
@@ -86,7 +88,8 @@ def draws_digits(generator: keras.Model) -> None:
 
     Raises:
         AssertionError: The pictures are not mostly black, or look too much alike: an
-            untrained or a collapsed generator.
+            untrained or a collapsed generator. Or they have dots and specks that a
+            judge, who looks at 28×28 pixels, cannot see.
     """
     pictures = draw(generator, make_noise(generator, 200))
     ink, variety = pictures.mean(), pictures.std(axis=0).mean() / REAL_VARIETY
@@ -102,4 +105,11 @@ def draws_digits(generator: keras.Model) -> None:
         f"its drawings vary only {variety:.0%} as much as real digits do. The "
         "artist has collapsed: it draws the same picture for every noise. Train again "
         "with another seed, or with a larger noise_std for the detective.",
+    )
+    detail = band_powers(pictures)[0, -1] / REAL_DETAIL
+    check(
+        detail < 5,
+        f"its finest waves have {detail:.1f} times the power of real ones: no dots.",
+        f"its finest waves have {detail:.0f} times the power of real ones: dots and "
+        "specks. Robots of version 0.1 drew like that: train a new one.",
     )

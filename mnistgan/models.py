@@ -17,10 +17,13 @@ def build_generator(
 ) -> keras.Model:
     """Builds the artist: noise in, picture out.
 
+    It draws on 28×28 points, as fine as MNIST's digits are, and then the picture is
+    enlarged as they were. An artist that draws all 64×64 pixels itself leaves dots and
+    specks on them (Durall et al. 2020, "Watch your Up-Convolution").
+
     Args:
         noise_dim: How many random numbers make one picture, at least 1.
-        width: Channels of the 32×32 layer; each smaller layer has twice as many, up to
-            `8 * width` at 4×4.
+        width: There are `4 * width` channels at 7×7, and `2 * width` at 14×14.
         channels: 1 for grey pictures, 3 for colours.
         hidden: Dense layers in which it sorts the noise before it draws.
 
@@ -30,18 +33,18 @@ def build_generator(
     """
     start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
     x = noise = keras.Input((noise_dim,))
-    for size in hidden * [128] + [4 * 4 * 8 * width]:
+    for size in hidden * [128] + [7 * 7 * 4 * width]:
         x = layers.Dense(size, use_bias=False, **start)(x)
         x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.ReLU()(x)
-    x = layers.Reshape((4, 4, 8 * width))(x)  # (4, 4, 128) when width is 16
-    for depth in (4 * width, 2 * width, width):
-        x = layers.Conv2DTranspose(depth, 4, 2, "same", use_bias=False, **start)(x)
-        x = layers.BatchNormalization(momentum=0.9)(x)
-        x = layers.ReLU()(x)  # in the end (32, 32, 16)
+    x = layers.Reshape((7, 7, 4 * width))(x)  # (7, 7, 64) when width is 16
+    x = layers.Conv2DTranspose(2 * width, 4, 2, "same", use_bias=False, **start)(x)
+    x = layers.BatchNormalization(momentum=0.9)(x)
+    x = layers.ReLU()(x)  # (14, 14, 32)
     x = layers.Conv2DTranspose(channels, 4, 2, "same", **start)(x)
     # float32 even where a GPU calculates less exactly, for the sake of 256 grey levels.
-    images = layers.Activation("tanh", dtype="float32")(x)  # (64, 64, channels)
+    drawing = layers.Activation("tanh", dtype="float32")(x)  # (28, 28, channels)
+    images = layers.Resizing(64, 64, dtype="float32")(drawing)  # (64, 64, channels)
     return keras.Model(noise, images, name="generator")
 
 

@@ -67,7 +67,8 @@ class Settings:
         batch_size: Pictures shown in one step.
         noise_dim: Random numbers that make one picture.
         hidden: Dense layers in which the generator sorts the noise.
-        generator_width: Channels of the generator's 32×32 layer. The main cost.
+        generator_width: Channels of the generator: twice as many at 14×14, four times
+            as many at 7×7.
         discriminator_width: Channels of the discriminator's first layer.
         channels: 1 for grey pictures, 3 for colours.
         classes: Kinds of pictures that both robots know labels of; 0 for none.

@@ -1,5 +1,7 @@
 """The rows of lessons/recipe.md can still be run."""
 
+import dataclasses
+
 import ablations
 import pytest
 
@@ -15,6 +17,13 @@ from mnistgan.settings import choose_settings
         "pairs",
         "8 coins",
         "relativistic, R1 and R2",
+        "28×28 points, five dense layers that add",
+        "28×28 points, and a convolution",
+        "28×28 points, the detective shrinks them",
+        "the recipe, a binomial filter",
+        "the recipe, resized and convolved",
+        "the recipe, a second head for a patch",
+        "the recipe, a spectral loss",
         ablations.GROWING,
     ],
 )
@@ -22,7 +31,9 @@ def test_a_row_takes_a_step(name, digits64, monkeypatch):
     changes, _ = ablations.ROWS[name]
     for place in ablations.places(name):
         monkeypatch.setattr(*place)
-    settings = choose_settings("quick", **{**changes, "batch_size": 16})
+    chosen = choose_settings("quick", **{**changes, "batch_size": 16})
+    settings = ablations.Timed(**dataclasses.asdict(chosen), steps=5)
+    assert settings.total_steps == 5
     state, step = ablations.begin(settings)
     d_loss, g_loss, *_ = step(digits64[:16])
     assert float(d_loss) > 0 and float(g_loss) == float(g_loss)

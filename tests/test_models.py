@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from tensorflow import keras
 
+from mnistgan import data
 from mnistgan.engine.optimizers import Adam
 from mnistgan.models import (
     build_discriminator,
@@ -27,9 +28,19 @@ def test_the_generator_turns_noise_into_pictures(noise_dim, width):
     assert float(tf.reduce_max(tf.abs(images))) <= 1.0
 
 
-def test_the_picture_doubles_from_4_to_64():
+def test_the_picture_doubles_from_7_to_28_and_is_enlarged():
     sizes = [layer.output.shape[1] for layer in build_generator(8, 4).layers[13:]]
-    assert sorted(set(sizes)) == [4, 8, 16, 32, 64] and sizes == sorted(sizes)
+    assert sorted(set(sizes)) == [7, 14, 28, 64] and sizes == sorted(sizes)
+
+
+def test_pictures_are_enlarged_as_the_digits_are():
+    generator = build_generator(8, 4)
+    drawing = keras.Model(generator.input, generator.layers[-2].output)
+    noise = make_noise(generator, 3)
+    small, large = (model(noise, training=True) for model in (drawing, generator))
+    assert small.shape == (3, 28, 28, 1) and np.std(small) > 0.05
+    expected = data.prepare_image(data.to_uint8(small))  # within half a grey level
+    np.testing.assert_allclose(large, expected, atol=0.5 / 127.5 + 1e-5)
 
 
 @pytest.mark.parametrize("width", [1, 16])
@@ -39,7 +50,7 @@ def test_the_discriminator_turns_pictures_into_logits(width):
 
 
 def test_both_have_batch_normalisation():
-    assert len(norms(build_generator())) == 7
+    assert len(norms(build_generator())) == 5
     assert len(norms(build_discriminator())) == 3
 
 

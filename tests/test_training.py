@@ -342,6 +342,19 @@ def test_a_collapsed_generator_is_noticed():
         checks.draws_digits(keras.Model(digit, same))
 
 
+def test_dots_and_specks_are_noticed(digits64, monkeypatch, capsys):
+    monkeypatch.setattr(checks, "make_noise", lambda *_: None)
+    monkeypatch.setattr(checks, "draw", lambda *_: digits64[:200])
+    checks.draws_digits(None)
+    assert "1.0 times the power" in capsys.readouterr().out
+    chequered = 40 * (np.indices((64, 64)).sum(0) % 2)[..., None].astype("uint8")
+    monkeypatch.setattr(
+        checks, "draw", lambda *_: np.maximum(digits64[:200], chequered)
+    )
+    with pytest.raises(AssertionError, match="dots and specks"):
+        checks.draws_digits(None)
+
+
 def test_your_own_robot_is_preferred_and_others_can_be_taken(
     finished, monkeypatch, capsys
 ):

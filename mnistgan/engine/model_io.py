@@ -30,9 +30,9 @@ LAYERS = {
     "GlobalMaxPooling2D", "GroupNormalization", "Identity", "InputLayer", "LSTM",
     "LayerNormalization", "LeakyReLU", "MaxPooling2D", "Maximum", "Minimum",
     "MultiHeadAttention", "Multiply", "PReLU", "Permute", "ReLU", "RepeatVector",
-    "Rescaling", "Reshape", "SeparableConv2D", "Softmax", "SpatialDropout2D",
-    "SpectralNormalization", "Subtract", "UnitNormalization", "UpSampling2D",
-    "ZeroPadding2D"
+    "Rescaling", "Reshape", "Resizing", "SeparableConv2D", "Softmax",
+    "SpatialDropout2D", "SpectralNormalization", "Subtract", "UnitNormalization",
+    "UpSampling2D", "ZeroPadding2D"
 }  # fmt: skip
 UNUSED = {  # options of newer Keras, and what they are when nobody uses them
     "input_axes": None,

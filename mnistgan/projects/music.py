@@ -6,12 +6,14 @@ Notes are as in `mnistgan.datasets.chorales`.
 from itertools import pairwise
 
 import numpy as np
+from tensorflow import keras
+from tensorflow.keras import layers
 
 from mnistgan.datasets.chorales import BAR, RANGES, STEPS, WHITE_KEYS, load_rolls
 from mnistgan.engine.machine import import_extra
 from mnistgan.engine.valid import array, checked
+from mnistgan.models import build_discriminator
 from mnistgan.projects import Dataset, Project
-from mnistgan.projects.digits import build_networks
 
 
 def load_roll_images(settings, data_dir=None, chosen=slice(None)) -> Dataset:
@@ -19,9 +21,51 @@ def load_roll_images(settings, data_dir=None, chosen=slice(None)) -> Dataset:
     return load_rolls(f"train[:{settings.pictures}]", data_dir)[chosen], None
 
 
+def build_roll_generator(
+    noise_dim: int = 32, width: int = 16, channels: int = 1, hidden: int = 3
+) -> keras.Model:
+    """Builds an artist that draws all 64×64 points itself.
+
+    The digits were enlarged, so their artist need not draw so finely. In a piano roll
+    each point is a sixteenth of one key.
+
+    Args:
+        noise_dim: How many random numbers make one picture, at least 1.
+        width: Channels of the 32×32 layer; each smaller layer has twice as many, up to
+            `8 * width` at 4×4.
+        channels: 1 for grey pictures, 3 for colours.
+        hidden: Dense layers in which it sorts the noise before it draws.
+
+    Returns:
+        As of `mnistgan.models.build_generator`.
+    """
+    start = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.02)}
+    x = noise = keras.Input((noise_dim,))
+    for size in hidden * [128] + [4 * 4 * 8 * width]:
+        x = layers.Dense(size, use_bias=False, **start)(x)
+        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.ReLU()(x)
+    x = layers.Reshape((4, 4, 8 * width))(x)
+    for depth in (4 * width, 2 * width, width):  # (8, 8), (16, 16), (32, 32)
+        x = layers.Conv2DTranspose(depth, 4, 2, "same", use_bias=False, **start)(x)
+        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.ReLU()(x)
+    x = layers.Conv2DTranspose(channels, 4, 2, "same", **start)(x)
+    images = layers.Activation("tanh", dtype="float32")(x)  # (64, 64, channels)
+    return keras.Model(noise, images, name="generator")
+
+
+def build_roll_networks(settings):
+    """Builds a generator of rolls, and the discriminator of notebook 02."""
+    width, channels = settings.discriminator_width, settings.channels
+    return build_roll_generator(
+        settings.noise_dim, settings.generator_width, channels, settings.hidden
+    ), build_discriminator(width, channels, settings.noise_std)
+
+
 PROJECT = Project(
     load_roll_images,
-    build_networks,
+    build_roll_networks,
     {
         "pictures": 2_600,
         "previews": 1,

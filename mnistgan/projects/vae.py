@@ -18,7 +18,6 @@ from mnistgan.projects import Project
 from mnistgan.projects.digits import load_digits
 
 TINY = 1e-4  # no pixel is quite certain: the logarithm of 0 has no value
-FINE = 0.03  # nats for one such pixel
 PAPER = -0.95  # tanh of it is the mean of all pixels of the digits
 
 
@@ -68,19 +67,6 @@ def to_probabilities(images: tf.Tensor) -> tf.Tensor:
     """
     small = tf.image.resize(images, (28, 28), antialias=True)
     return TINY + (1.0 - 2.0 * TINY) * (small + 1.0) / 2.0
-
-
-def roughness(images: tf.Tensor) -> tf.Tensor:
-    """A small price for patterns that are too fine for 28×28, a scalar, float32.
-
-    The likelihood does not see them, so without a price they would be left to chance.
-
-    Args:
-        images: `(batch, 64, 64, 1)`, float32, in [-1, 1].
-    """
-    coarse = tf.image.resize(images, (28, 28), antialias=True)
-    fine = images - tf.image.resize(coarse, (64, 64))
-    return FINE * tf.nn.compute_average_loss(tf.reduce_sum(fine**2, axis=[1, 2, 3]))
 
 
 def log_likelihood(pictures: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
@@ -148,7 +134,7 @@ def make_vae_step(generator, encoder, generator_optimizer, encoder_optimizer):
             seen, drawn = to_probabilities(images), to_probabilities(redrawn)
             reconstruction = -tf.nn.compute_average_loss(log_likelihood(seen, drawn))
             kl = tf.nn.compute_average_loss(kl_to_noise(mean, log_variance))
-            loss = kl + reconstruction + roughness(redrawn)
+            loss = kl + reconstruction
         gradients = tape.gradient(loss, weights)
         generator_optimizer.apply(gradients[0])
         encoder_optimizer.apply(gradients[1])

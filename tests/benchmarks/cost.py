@@ -77,20 +77,21 @@ def networks(size, noise_dim, wide, narrow, noise_std):
     def normal(x, layer, activation):
         return activation(layers.BatchNormalization(momentum=0.9)(layer(x)))
 
-    doublings = (size // 8).bit_length() - 1  # of 4×4, before the last one
+    doublings = (size // 16).bit_length() - 1  # of 7×7
     bare, slope = {"use_bias": False}, layers.LeakyReLU(negative_slope=0.2)
     x = noise = keras.Input((noise_dim,))
-    for units in (128, 128, 128, 4 * 4 * wide * 2**doublings):
+    for units in (128, 128, 128, 7 * 7 * wide * 2**doublings):
         x = normal(x, layers.Dense(units, **bare), layers.ReLU())
-    x = layers.Reshape((4, 4, -1))(x)
-    for channels in (wide * 2**k for k in reversed(range(doublings))):
+    x = layers.Reshape((7, 7, -1))(x)
+    for channels in (wide * 2**k for k in reversed(range(1, doublings))):
         layer = layers.Conv2DTranspose(channels, 4, 2, "same", **bare)
         x = normal(x, layer, layers.ReLU())
-    drawn = layers.Activation("tanh")(layers.Conv2DTranspose(1, 4, 2, "same")(x))
+    x = layers.Activation("tanh")(layers.Conv2DTranspose(1, 4, 2, "same")(x))
+    drawn = layers.Resizing(size, size)(x)
     images = keras.Input((size, size, 1))
     x = layers.GaussianNoise(noise_std)(images)
     x = slope(layers.Conv2D(narrow, 8, 4, "same")(x))
-    for channels in (8 * narrow // 2**k for k in reversed(range(doublings - 1))):
+    for channels in (8 * narrow // 2**k for k in reversed(range(doublings))):
         x = normal(x, layers.Conv2D(channels, 4, 2, "same", **bare), slope)
     x = normal(layers.Flatten()(x), layers.Dense(256, **bare), slope)
     return keras.Model(noise, drawn), keras.Model(images, layers.Dense(1)(x))

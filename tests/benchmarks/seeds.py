@@ -9,11 +9,22 @@ run goes on. Each is judged on 10,000 drawings, as `python -m mnistgan judge` do
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import statistics
 
-COLUMNS = ("confident", "coverage", "frechet")
+COLUMNS = {  # what the table shows: of the judge, the second judge, the spectrum
+    "confident": ("recognised", ".1%"),
+    "recall": ("recall", ".3f"),
+    "coverage": ("coverage", ".3f"),
+    "frechet": ("Fréchet", ".2f"),
+    "second_recall": ("recall (second judge)", ".3f"),
+    "second_frechet": ("Fréchet (second judge)", ".1f"),
+    "power_25_35": ("power 0.25-0.35", ".2f"),
+    "power_35_50": ("0.35-0.5", ".2f"),
+    "power_50_75": ("0.5-0.75", ".2f"),
+}
 
 
 def parse():
@@ -45,16 +56,19 @@ def measure(preset, seed, epochs):
         training.train(chosen, folder)
         generator = sampling.load_generator(folder / "generator.keras")
         drawn = sampling.draw(generator, sampling.make_noise(generator, 10_000, seed=0))
-        found = evaluation.score(evaluation.load_judge(), drawn)
+        found = dataclasses.asdict(evaluation.score(evaluation.load_judge(), drawn))
+        judge = evaluation.load_judge(settings=evaluation.SECOND)
+        second = dataclasses.asdict(evaluation.score(judge, drawn))
+        found |= {f"second_{name}": value for name, value in second.items()}
         with files.atomic_write(kept) as aside:
-            aside.write_text(json.dumps({key: getattr(found, key) for key in COLUMNS}))
+            aside.write_text(json.dumps({key: found[key] for key in COLUMNS}))
     return chosen.epochs, json.loads(kept.read_text())
 
 
 def line(words, found):
     """A row of the Markdown table."""
-    values = f"{found['confident']:.1%} | {found['coverage']:.3f} | "
-    return f"| {' | '.join(map(str, words))} | {values}{found['frechet']:.2f} |"
+    values = [format(found[key], form) for key, (_, form) in COLUMNS.items()]
+    return f"| {' | '.join([*map(str, words), *values])} |"
 
 
 def main():
@@ -63,8 +77,8 @@ def main():
     from mnistgan.engine import machine
 
     machine.load_tensorflow()
-    print("| preset | epochs | seed | recognised | coverage | Fréchet |")
-    print("|---|---|---|---|---|---|")
+    heads = ["preset", "epochs", "seed", *(head for head, _ in COLUMNS.values())]
+    print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     for preset in options.presets:
         rows = []
         for seed in options.seeds:

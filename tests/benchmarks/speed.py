@@ -93,14 +93,14 @@ def torch_networks(chosen):
         return nn.Linear(inputs, outputs, bias=False), norm(outputs, nn.BatchNorm1d)
 
     wide, narrow = chosen.generator_width, chosen.discriminator_width
-    sizes, painter = (chosen.noise_dim, 128, 128, 128, 128 * wide), []
+    sizes, painter = (chosen.noise_dim, 128, 128, 128, 7 * 7 * 4 * wide), []
     for inputs, outputs in itertools.pairwise(sizes):
         painter += [*dense(inputs, outputs), nn.ReLU()]
-    painter += [nn.Unflatten(1, (8 * wide, 4, 4))]
-    for size in (4 * wide, 2 * wide, wide):
-        painter += [nn.ConvTranspose2d(2 * size, size, 4, 2, 1, bias=False)]
-        painter += [norm(size), nn.ReLU()]
-    painter += [nn.ConvTranspose2d(wide, 1, 4, 2, 1), nn.Tanh()]
+    painter += [nn.Unflatten(1, (4 * wide, 7, 7))]
+    painter += [nn.ConvTranspose2d(4 * wide, 2 * wide, 4, 2, 1, bias=False)]
+    painter += [norm(2 * wide), nn.ReLU()]
+    painter += [nn.ConvTranspose2d(2 * wide, 1, 4, 2, 1), nn.Tanh()]
+    painter += [nn.Upsample((64, 64), mode="bilinear")]
     judge = [GaussianNoise(), nn.Conv2d(1, narrow, 8, 4, 2), nn.LeakyReLU(0.2)]
     for inputs, outputs in ((narrow, 4 * narrow), (4 * narrow, 8 * narrow)):
         judge += [nn.Conv2d(inputs, outputs, 4, 2, 1, bias=False)]
