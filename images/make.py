@@ -88,7 +88,7 @@ def gan(real, drawn):
 
 def layers():
     """How noise becomes a picture, layer by layer."""
-    figure, axes = canvas(10.2, 3)
+    figure, axes = canvas(8.7, 3)
     sizes = [("noise\n32 numbers", 0.15, 0), (7, 0.35, 64), (14, 0.7, 32)]
     sizes += [(28, 1.1, 1), (64, 2.0, 1)]
     x = 0.6
