@@ -19,8 +19,11 @@ def white(count):
     return np.zeros((count, 64, 64, 1), np.uint8)
 
 
-def judge(images, training):
-    return images[:, 0, 0], images[:, 0, 0]
+class Judge:
+    input_shape = (None, 28, 28, 1)
+
+    def __call__(self, images, training):
+        return images[:, 0, 0], images[:, 0, 0]
 
 
 def encoder(images, training):
@@ -37,7 +40,7 @@ class Artist:
 LONG = {
     "prepare_all": lambda: data.prepare_all(np.zeros((1001, 1, 1, 1), np.uint8)),
     "draw": lambda: sampling.draw(NOBODY, np.zeros((501, 2), "float32")),
-    "read": lambda: evaluation.read(judge, white(12)),
+    "read": lambda: evaluation.read(Judge(), white(12)),
     "as_judged": lambda: evaluation.as_judged(np.zeros((12, 28, 28, 1), np.uint8)),
     "reach": lambda: metrics.reach(CLOUD),
     "neighbourhoods": lambda: metrics.neighbourhoods(CLOUD, CLOUD),
