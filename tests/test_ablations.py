@@ -4,6 +4,7 @@ import dataclasses
 
 import ablations
 import pytest
+from tensorflow import keras
 
 from mnistgan.settings import choose_settings
 
@@ -40,3 +41,10 @@ def test_a_row_takes_a_step(name, digits64, monkeypatch):
     if name == ablations.GROWING:
         batches_left = iter([digits64[:16]] * 200)
         assert ablations.growing.grow(settings, state, 0.1, batches_left) >= 2
+
+
+@pytest.mark.parametrize("name, hidden", [("five", 5), ("eight", 8)])
+def test_a_row_has_as_many_dense_layers_as_it_says(name, hidden):
+    changes, patches = ablations.ROWS[f"28×28 points, {name} dense layers that add"]
+    generator = patches["build_generator"](8, 2, hidden=changes["hidden"])
+    assert sum(isinstance(x, keras.layers.Add) for x in generator.layers) == hidden - 1

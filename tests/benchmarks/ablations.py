@@ -431,6 +431,7 @@ def best(share):
 
 SORTED = {"build_generator": music.build_roll_generator}  # with three dense layers
 OURS = {"build_generator": models.build_generator}
+ADDING = {"build_generator": residual}
 GROWING = "growing, 16 to 32 to 64"
 
 # What differs from the start: settings first, then functions of the course.
@@ -542,14 +543,8 @@ ROWS = {
     "28×28 points, batch 48": ({"batch_size": 48}, OURS),
     "28×28 points, twice as many": ({"generator_width": 32}, OURS),
     "28×28 points, one dense layer": ({"hidden": 1}, OURS),
-    "28×28 points, five dense layers that add": (
-        {},
-        {
-            "build_generator": lambda *sizes, hidden, **choices: residual(
-                *sizes, **choices
-            )
-        },
-    ),
+    "28×28 points, five dense layers that add": ({"hidden": 5}, ADDING),
+    "28×28 points, eight dense layers that add": ({"hidden": 8}, ADDING),
     "28×28 points, and a convolution": ({}, {"build_generator": convolved}),
     "28×28 points, the detective shrinks them": (
         {},
