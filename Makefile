@@ -84,7 +84,7 @@ robot: $(READY) ## train the robot that comes with the course again, and judge i
 	  --json mnistgan/pretrained/digits.json
 
 screenshots: $(READY) chromium ## take the pictures of website and notebook again
-	-$(BIN)/python -m pytest -q -o addopts="" tests/test_browser.py
+	-$(BIN)/python -m pytest -q -o addopts="" tests/test_browser.py tests/test_page.py
 	$(BIN)/python images/make.py screenshots
 
 pictures: $(READY) ## make the pictures in images/ again

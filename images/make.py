@@ -248,7 +248,7 @@ def explorers():
 
 def screenshots():
     """Those of the browser tests that the lessons show, with the words on the page."""
-    for name in ("lab", "site", "site_phone"):
+    for name in ("lab", "site", "site_phone", "page"):
         shot = HERE.parent / "build" / "screenshots" / f"{name}.png"
         image = Image.open(shot)
         image.thumbnail((900, 900))

@@ -125,6 +125,14 @@ def build_parser() -> argparse.ArgumentParser:
     place = ".onnx, .tflite, or a new folder for saved_model"
     option("--out", type=Path, required=True, metavar="FILE", help=place)
 
+    about = "write a page on which a generator draws in any browser, without a server"
+    option = add(page, about, robot).add_argument
+    option("--out", type=Path, required=True, metavar="FILE", help="ends in .html")
+
+    about = "make a folder for a website or a model hub: page, card, robot, drawings"
+    option = add(share, about, robot).add_argument
+    option("--out", type=Path, required=True, metavar="DIR", help="a new folder")
+
     serve.add_commands(add)
     return parser
 
@@ -259,6 +267,26 @@ def export(options: argparse.Namespace) -> None:
 
     export.export(generator, options.to, options.out)
     print(f"{model}, as {options.to}: {options.out}")
+
+
+def page(options: argparse.Namespace) -> None:
+    """Runs `page`."""
+    model, generator = open_robot(options)
+    from mnistgan.site import share
+
+    share.write_page(share.open_robot(model, generator), options.out)
+    size = options.out.stat().st_size / 1e6
+    print(f"{model}, as a page of {size:.1f} MB: {options.out}")
+    print("Open it with a browser, or send it to a friend: it needs nothing else.")
+
+
+def share(options: argparse.Namespace) -> None:
+    """Runs `share`."""
+    model, generator = open_robot(options)
+    from mnistgan.site import share
+
+    made = share.share(share.open_robot(model, generator), options.out)
+    print(f"{model} is ready to be shared, in {options.out}: {', '.join(made)}")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from scipy.sparse.linalg import eigsh
 from tensorflow import keras
 from tqdm.auto import trange
 
@@ -188,8 +189,8 @@ def find_directions(generator, count=None, seed: int = 0) -> Directions:
     asked = with_labels(noise, one_hot_labels(generator, len(noise)))
     seen = tf.cast(sketch(asked, training=False), "float32").numpy().reshape(5_000, -1)
     seen -= seen.mean(axis=0)
-    _, components = np.linalg.eigh(seen.T @ seen)  # in columns, the strongest last
-    along = seen @ components[:, : -count - 1 : -1]
+    _, components = eigsh(seen.T @ seen, count, v0=seen[0])  # the strongest last
+    along = seen @ components[:, ::-1]
     along /= along.std(axis=0)
     vectors = np.linalg.lstsq(along, noise.numpy(), rcond=None)[0]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -3,11 +3,13 @@
 import hashlib
 import os
 import re
+import shutil
 from pathlib import Path
 
 import margins
 import numpy as np
 import pytest
+from shots import SHOTS
 from xdist.scheduler import LoadScopeScheduling
 
 from mnistgan import __main__, data, models
@@ -15,6 +17,9 @@ from mnistgan.datasets import mnist
 from mnistgan.engine import machine, model_io
 
 machine.load_tensorflow()  # quietly
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
+FLAGS += ["--disable-background-networking", "--disable-component-update"]
 MEASURING = "MARGINS_FILE" in os.environ
 if MEASURING:
     margins.start()
@@ -64,6 +69,21 @@ def pytest_collection_modifyitems(items):
             item.add_marker("trained")
     order = ["notebooks", JUDGE, *LATER.values(), "test_workers.py", "test_faults.py"]
     items.sort(key=lambda item: (*order, scope := scope_of(item.path)).index(scope))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A real one, without a window."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not found:
+        pytest.skip("no Chromium or Chrome on the path; `make test` installs one")
+    from playwright.sync_api import sync_playwright
+
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

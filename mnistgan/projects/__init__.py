@@ -42,12 +42,18 @@ class Project:
             None for `mnistgan.training.make_train_step`. The step gets pictures,
             float32, in [-1, 1], and noise; with labels, `[pictures, labels]` and
             `[noise, labels]`. It returns two losses, and logits for two beliefs.
+        credit: Whose the pictures are, and under which licence; for cards and pages.
+        limits: What its robots cannot do, in a sentence.
+        hub_id: What a model hub calls the data set, if it has it.
     """
 
     load: Callable[[Any, str | os.PathLike | None, Any], Dataset]
     build: Callable[[Any], tuple[Any, Any]]
     defaults: dict[str, Any] = field(default_factory=dict)
     make_step: Callable[..., Any] | None = None
+    credit: str = ""
+    limits: str = ""
+    hub_id: str = ""
 
 
 def find_project(name: str) -> Project:
@@ -96,6 +102,11 @@ def check_fits(settings: Any) -> None:
                 f"{name} is {value}; the pictures of the project {settings.project} "
                 f"need {right}"
             )
+    if settings.pictures > (most := defaults.get("pictures", 60_000)):
+        raise ValueError(
+            f"pictures is {settings.pictures}; the project {settings.project} learns "
+            f"from at most {most}"
+        )
     if settings.judged and defaults.get("judged") == 0:
         raise ValueError(
             f"judged is {settings.judged}; the judge knows digits only, so for the "

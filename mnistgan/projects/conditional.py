@@ -10,6 +10,7 @@ from mnistgan.engine import valid
 from mnistgan.engine.keras_state import own_keras
 from mnistgan.models import build_features, build_generator
 from mnistgan.projects import Dataset, Project
+from mnistgan.projects.digits import CARD
 from mnistgan.sampling import draw, make_noise
 from mnistgan.training import make_train_step
 
@@ -193,4 +194,5 @@ PROJECT = Project(
     build_conditional_networks,
     {"classes": 10, "hidden": 0},
     make_conditional_step,
+    **CARD,
 )

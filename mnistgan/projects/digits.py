@@ -1,6 +1,9 @@
 """Handwritten digits, the project of notebooks 01 to 07."""
 
+from typing import Any
+
 from mnistgan import data
+from mnistgan.datasets.mnist import CREDIT
 from mnistgan.models import build_discriminator, build_generator
 from mnistgan.projects import Dataset, Project
 
@@ -27,4 +30,10 @@ def build_networks(settings):
     return generator, discriminator
 
 
-PROJECT = Project(load_digits, build_networks)
+CARD: dict[str, Any] = {
+    "credit": CREDIT,
+    "limits": "It draws digits as Americans wrote them in the 1990s, white on black; "
+    "some of its drawings cannot be read.",
+    "hub_id": "ylecun/mnist",
+}
+PROJECT = Project(load_digits, build_networks, **CARD)

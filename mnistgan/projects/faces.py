@@ -1,6 +1,6 @@
 """Cartoon faces: the networks and the step of the digits, with three channels."""
 
-from mnistgan.datasets.faces import load_faces
+from mnistgan.datasets.faces import CREDIT, load_faces
 from mnistgan.projects import Dataset, Project
 from mnistgan.projects.digits import build_networks
 
@@ -23,4 +23,6 @@ PROJECT = Project(
         "noise_std": 0.8,  # colours give the detective three times as much to go by
         "discriminator_learning_rate": 4e-4,
     },
+    credit=CREDIT,
+    limits="It draws faces of one style, seen from the front, as fine as 28×28 points.",
 )

@@ -74,6 +74,9 @@ PROJECT = Project(
         "generator_width": 16,  # also where digits make do with less
         "discriminator_width": 16,
     },
+    credit="chorales by Johann Sebastian Bach, as music21 has written them down",
+    limits="It draws four bars for four voices as a piano roll; it does not know what "
+    "came before them.",
 )
 
 

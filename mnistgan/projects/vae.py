@@ -15,7 +15,7 @@ from mnistgan.engine.bars import slow
 from mnistgan.engine.valid import checked, integer, pictures
 from mnistgan.models import build_features, build_generator
 from mnistgan.projects import Project
-from mnistgan.projects.digits import load_digits
+from mnistgan.projects.digits import CARD, load_digits
 
 TINY = 1e-4  # no pixel is quite certain: the logarithm of 0 has no value
 PAPER = -0.95  # tanh of it is the mean of all pixels of the digits
@@ -209,4 +209,5 @@ PROJECT = Project(
     build_vae_networks,
     {"hidden": 0, "generator_learning_rate": 3e-3, "discriminator_learning_rate": 3e-3},
     make_vae_step,
+    **CARD,
 )

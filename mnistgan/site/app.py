@@ -20,6 +20,7 @@ import keras
 from mnistgan import plots
 from mnistgan.engine import keras_state
 from mnistgan.photos import prepare_drawing
+from mnistgan.site import share
 from mnistgan.site.studio import AT_ONCE, Studio, identity, models
 
 SEEDS = 1_000_000
@@ -86,9 +87,9 @@ def turn_knobs(studio: Studio, label: int | None) -> None:
         middle = dict.fromkeys(keys, 0.0)
         st.button("All knobs to the middle", on_click=put, args=[middle])
     png = studio.picture(studio.turned(seed, turns), label)
-    with picture:
+    with picture, st.container(key="picture"):
         st.image(png, caption=f"Drawn from seed {seed}", width=320)
-        st.download_button("Download it (PNG)", png, "picture.png", "image/png")
+    sliders.download_button("Download it (PNG)", png, "picture.png", "image/png")
 
 
 def draw_many(studio: Studio, label: int | None) -> None:
@@ -152,6 +153,40 @@ def copy_photo(studio: Studio, label: int | None) -> None:
         st.download_button("Download it (PNG)", png, "copy.png", "image/png")
 
 
+@st.cache_data(max_entries=4, show_spinner="The robot is packing …")
+def pack_robot(_studio: Studio, path: str, identity: str) -> str:
+    """A robot's page in one file, kept for all; empty where it cannot be made."""
+    try:
+        return share.page_of(share.open_robot(_studio.path, _studio.generator))
+    except ValueError:
+        return ""
+
+
+def take_home(studio: Studio) -> None:
+    """Offers the robot itself, as a page that needs no website."""
+    if text := pack_robot(studio, str(studio.path), identity(studio.path)):
+        st.download_button(
+            "Take this robot home",
+            text,
+            "robot.html",
+            "text/html",
+            icon=":material/home:",
+        )
+        st.caption("One file: open it in a browser. It draws there, without a network.")
+
+
+STYLE = """
+<style>
+/* The picture stays in view while a knob is moved, on a phone, too. */
+[data-testid="stColumn"]:has(.st-key-picture) {
+  position: sticky; top: 3.75rem; z-index: 1; align-self: flex-start;
+}
+@media (max-width: 640px) {
+  [data-testid="stColumn"]:has(.st-key-picture) { background: Canvas; }
+  .st-key-picture img { width: 11rem !important; }
+}
+</style>
+"""
 HOW = """
 Nobody ever wrote these digits. A **neural network**, the *artist*, draws each of them
 from {numbers} random numbers.
@@ -172,6 +207,7 @@ def main() -> None:
     """Builds the page, from top to bottom, whenever a visitor moves something."""
     keras_state.use_ours()  # once: visitors come at the same time
     st.set_page_config("Robot, draw me a digit", "✏️", layout="centered")
+    st.html(STYLE)
     st.title("Robot, draw me a digit")
     studio = choose_studio()
     pages = {
@@ -183,6 +219,7 @@ def main() -> None:
     label = choose_label(studio)
     page = st.radio("What shall it do?", list(pages), horizontal=True)
     pages[page](studio, label)
+    take_home(studio)
     with st.expander("How does it work?"):
         st.markdown(HOW.format(numbers=studio.noise_dim))
 

@@ -57,6 +57,7 @@ class Studio:
     Attributes:
         directions: Those saved beside the model; else the six strongest.
         path: The model's file.
+        generator: What is in it.
         noise_dim: Numbers in one noise.
         classes: Kinds of pictures that visitors can ask for; 0 for no choice.
         cannot_copy: Why it cannot copy a photo, in a sentence; empty when it can.
@@ -69,13 +70,13 @@ class Studio:
             path: One of the files of `models()`.
         """
         self.path = path
-        self._generator = sampling.load_generator(path)
-        self.noise_dim = sampling.noise_dim(self._generator)
-        self.classes = sampling.classes(self._generator)
-        self.cannot_copy = why_not(self._generator)
+        self.generator = sampling.load_generator(path)
+        self.noise_dim = sampling.noise_dim(self.generator)
+        self.classes = sampling.classes(self.generator)
+        self.cannot_copy = why_not(self.generator)
         saved = latent.saved_directions(path, self.noise_dim)
-        self.directions = saved or latent.find_directions(self._generator)
-        self._draw = sampling.compile_draw(self._generator)
+        self.directions = saved or latent.find_directions(self.generator)
+        self._draw = sampling.compile_draw(self.generator)
         # One thread draws for all visitors: TensorFlow prepares itself anew in each
         # thread, which costs ten times as much as drawing a digit.
         self._painter = ThreadPoolExecutor(max_workers=1)
@@ -84,7 +85,7 @@ class Studio:
 
     def noise(self, seed: int, count: int) -> np.ndarray:
         """Makes `(count, noise_dim)` noise; see `mnistgan.sampling.make_noise`."""
-        return sampling.make_noise(self._generator, count, seed).numpy()
+        return sampling.make_noise(self.generator, count, seed).numpy()
 
     def draw(self, noise: np.ndarray, label: int | None = None) -> np.ndarray:
         """Draws `(count, 64, 64, channels)`, uint8, all in one batch.
@@ -124,7 +125,7 @@ class Studio:
         """
         if self.cannot_copy:
             raise ValueError(self.cannot_copy)
-        search = self._searcher.submit(latent.find_noise, self._generator, digit)
+        search = self._searcher.submit(latent.find_noise, self.generator, digit)
         return self.picture(search.result()[0].numpy()[np.newaxis])
 
     def morph(

@@ -1,0 +1,264 @@
+"""A robot's page, in a real browser, from a file, without a network."""
+
+import json
+from functools import partial
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from patience import PATIENCE
+from shots import SHOTS, matches_the_lessons
+
+from mnistgan import __main__, latent, models, sampling
+from mnistgan.engine import model_io, runs
+from mnistgan.projects import conditional, faces, music
+from mnistgan.settings import choose_settings
+from mnistgan.site import share
+
+SMALL = {"noise_dim": 8, "width": 4}
+ROBOTS = {
+    "digits": partial(models.build_generator, **SMALL),
+    "no hidden layers": partial(models.build_generator, **SMALL, hidden=0),
+    "faces": partial(models.build_generator, **SMALL, channels=3),
+    "conditional": partial(conditional.build_conditional_generator, **SMALL),
+    "music": partial(music.build_roll_generator, **SMALL),
+}
+
+
+def practised(generator, seed=0):
+    """A robot whose weights and memories are those of nobody's start."""
+    chance = np.random.default_rng(seed)
+    for layer in generator.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            for weight in layer.weights:
+                weight.assign(chance.uniform(0.5, 1.5, weight.shape))
+        else:
+            for weight in layer.weights:
+                weight.assign(chance.normal(0, 0.1, weight.shape))
+    return generator
+
+
+@pytest.fixture(scope="module")
+def offline(browser):
+    """A browser without a network; complaints of its pages are collected."""
+    context = browser.new_context(viewport={"width": 820, "height": 900}, offline=True)
+    context.set_default_timeout(1000 * PATIENCE)
+    context.complaints = []
+    context.on("console", lambda message: context.complaints.append(message.text))
+    context.on("weberror", lambda error: context.complaints.append(str(error.error)))
+    yield context
+    context.close()
+
+
+def open_robot(offline, folder, generator, robot=None):
+    """Writes a robot's page, and opens the file."""
+    file = folder / "robot.html"
+    model = folder / "generator.keras"
+    if generator is not None:
+        model_io.save_model(generator, model)
+    robot = robot or share.open_robot(model, sampling.load_generator(model))
+    share.write_page(robot, file)
+    page = offline.new_page()
+    page.goto(file.as_uri())
+    page.locator("#surprise").wait_for()
+    return page
+
+
+def drawn_by(page, generator, noise):
+    """What the page's code draws from noise, 0 to 255, not rounded; all classes."""
+    labels = sampling.one_hot_labels(generator, len(noise))
+    asked = noise if labels is None else np.concatenate([noise, labels], axis=1)
+    code = "rows => rows.map(row => Array.from(draw(robot.layers, row)))"
+    pictures = np.array(page.evaluate(code, asked.tolist()))
+    return 127.5 * (pictures.reshape(-1, *generator.output_shape[1:]) + 1)
+
+
+@pytest.mark.parametrize("name", ROBOTS)
+def test_the_page_draws_what_keras_draws(offline, name, tmp_path):
+    generator = practised(ROBOTS[name]())
+    page = open_robot(offline, tmp_path, generator)
+    noise = sampling.make_noise(generator, 6, seed=1).numpy()
+    wanted = sampling.draw(generator, noise).astype(float)
+    found = drawn_by(page, generator, noise)
+    page.close()
+    assert wanted.std() > 5, "a picture of one grey would prove nothing"
+    assert np.abs(found - wanted).max() < 2
+    assert not offline.complaints
+
+
+def test_the_robot_of_the_course_fits_into_two_megabytes(offline, tmp_path):
+    generator = sampling.load_generator(sampling.PRETRAINED)
+    robot = share.open_robot(sampling.PRETRAINED, generator)
+    page = open_robot(offline, tmp_path, None, robot)
+    assert (tmp_path / "robot.html").stat().st_size < 2e6
+    noise = sampling.make_noise(generator, 64, seed=1).numpy()
+    wanted = sampling.draw(generator, noise).astype(float)
+    assert np.abs(drawn_by(page, generator, noise) - wanted).max() < 2
+    page.locator("summary").click()
+    assert "CC BY-SA" in page.locator("dl").inner_text()
+    quickest = page.evaluate(
+        """() => Math.min(...Array.from({length: 20}, () => {
+            const start = performance.now();
+            draw(robot.layers, numbersOf(now));
+            return performance.now() - start;
+        }))"""
+    )
+    page.get_by_role("button", name="Sixteen more").click()
+    matches_the_lessons("page", page.locator("body"), page)
+    page.close()
+    assert quickest < 50, f"a drawing takes {quickest:.0f} ms"
+    assert not offline.complaints
+
+
+def test_knobs_undo_and_all_the_buttons(offline, tmp_path):
+    generator = practised(models.build_generator(**SMALL))
+    model = tmp_path / "generator.keras"
+    model_io.save_model(generator, model)
+    found = latent.find_directions(generator, 3).rename(knob_2="slant </script>")
+    found.save(latent.directions_file(model))
+    page = open_robot(offline, tmp_path, None, None)
+    shown = partial(page.evaluate, "canvas.toDataURL()")
+    first = shown()
+    assert page.get_by_role("slider").count() == 3
+    page.get_by_role("slider", name="slant </script>").focus()
+    page.keyboard.press("ArrowRight")
+    second = shown()
+    assert second != first
+    page.get_by_role("button", name="Undo").click()
+    assert shown() == first and page.locator("#undo").is_disabled()
+    page.get_by_role("button", name="Surprise me").click()
+    assert shown() not in (first, second)
+    page.get_by_role("slider", name="knob 1").focus()
+    page.keyboard.press("End")
+    assert page.evaluate("now.turns[0]") == 3
+    page.get_by_role("button", name="All knobs to the middle").click()
+    assert page.evaluate("now.turns") == [0, 0, 0]
+    page.get_by_role("button", name="Sixteen more").click()
+    fifth = page.get_by_role("button", name="Take drawing 5", exact=True)
+    fifth.click()
+    before = shown()
+    page.get_by_role("button", name="Morph").click()
+    page.wait_for_function("old => canvas.toDataURL() !== old", arg=before)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download it (PNG)").click()
+    assert download.value.path().read_bytes().startswith(b"\x89PNG")
+    page.close()
+    assert not offline.complaints
+
+
+def test_whoever_can_be_asked_has_a_button_for_each_digit(offline, tmp_path):
+    generator = practised(conditional.build_conditional_generator(**SMALL))
+    page = open_robot(offline, tmp_path, generator)
+    page.get_by_role("button", name="7", exact=True).click()
+    assert page.evaluate("numbersOf(now).slice(-10)") == [*[0] * 7, 1, 0, 0]
+    pressed = page.locator("#classes [aria-pressed=true]")
+    assert pressed.inner_text() == "7"
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_the_picture_stays_in_view(browser, scheme, tmp_path):
+    share.write_page(
+        share.open_robot(
+            sampling.PRETRAINED, sampling.load_generator(sampling.PRETRAINED)
+        ),
+        tmp_path / "robot.html",
+    )
+    page = browser.new_page(viewport={"width": 390, "height": 480}, color_scheme=scheme)
+    page.goto((tmp_path / "robot.html").as_uri())
+    last = page.get_by_role("slider").last
+    last.scroll_into_view_if_needed()
+    page.mouse.wheel(0, 150)
+    page.wait_for_function("scrollY > 100")
+    box = page.locator("#picture canvas").bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] <= 480
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.screenshot(path=SHOTS / f"page_phone_{scheme}.png")
+    page.close()
+
+
+def test_without_code_there_are_sixteen_drawings(browser, tmp_path):
+    model = tmp_path / "generator.keras"
+    model_io.save_model(models.build_generator(**SMALL), model)
+    robot = share.open_robot(model, sampling.load_generator(model))
+    share.write_page(robot, tmp_path / "robot.html")
+    page = browser.new_page(java_script_enabled=False)
+    page.goto((tmp_path / "robot.html").as_uri())
+    picture = page.get_by_alt_text("Sixteen drawings of the robot")
+    assert picture.bounding_box()["width"] > 200
+    assert not page.locator("main").is_visible()
+    page.close()
+
+
+def test_a_layer_that_the_page_does_not_know_is_named(tmp_path, complaint):
+    noise = keras.Input((4,))
+    x = layers.Reshape((64, 64, 1))(layers.Dense(4096)(noise))
+    curved = keras.Model(noise, layers.Activation("sigmoid", name="curve")(x))
+    x = layers.Add(name="sum")([layers.Dense(4096)(noise), layers.Dense(4096)(noise)])
+    forked = keras.Model(noise, layers.Reshape((64, 64, 1))(x))
+    for robot, words in (curved, "the layer curve"), (forked, "does not follow"):
+        model_io.save_model(robot, tmp_path / "robot.keras")
+        out = tmp_path / "robot.html"
+        said = complaint("page", f"--model={tmp_path / 'robot.keras'}", f"--out={out}")
+        assert words in said and "export" in said and not out.exists()
+
+
+def test_a_page_ends_in_html(robot, tmp_path, complaint):
+    assert "must end in .html" in complaint("page", robot, f"--out={tmp_path / 'x'}")
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """The folder of a run of faces that has been judged, and its robot."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    model_io.save_model(
+        models.build_generator(**SMALL, channels=3), folder / "generator.keras"
+    )
+    runs.write_settings(folder, choose_settings("smoke", "faces"))
+    (folder / "progress.gif").write_bytes(b"GIF89a")
+    return folder
+
+
+def test_a_shared_folder_has_all_that_a_stranger_needs(trained, tmp_path, capsys):
+    out = tmp_path / "shared"
+    model = f"--model={trained / 'generator.keras'}"
+    for _ in range(2):  # once more is no harm
+        assert __main__.main(["share", model, f"--out={out}"]) == 0
+    made = {path.name for path in out.iterdir()}
+    assert made == {*share.MADE} - {"scores.json"}
+    card = (out / "README.md").read_text("utf-8")
+    assert card.startswith("---\nlicense: mit\n")
+    assert faces.PROJECT.credit in card and faces.PROJECT.limits in card
+    assert "preset smoke" in card
+    code = card.split("```python\n")[1].split("```")[0]
+    place = {}
+    exec(code.replace('"generator.keras"', repr(str(out / "generator.keras"))), place)
+    assert place["pictures"].shape == (16, 64, 64, 3)
+    assert "Lisa Wischofsky" in (out / "index.html").read_text("utf-8")
+
+
+def test_the_card_of_a_robot_that_can_be_asked_works_too(tmp_path):
+    model = tmp_path / "generator.keras"
+    model_io.save_model(conditional.build_conditional_generator(**SMALL), model)
+    model.with_suffix(".json").write_text(
+        json.dumps({"rows": {"drawn": {"recall": 0.5, "frechet": 2.0}}})
+    )
+    robot = share.open_robot(model, sampling.load_generator(model))
+    made = share.share(robot, tmp_path / "shared")
+    assert "scores.json" in made and "progress.gif" not in made
+    card = (tmp_path / "shared" / "README.md").read_text("utf-8")
+    assert "recall 0.500" in card and "metrics: [recall]" in card
+    code = card.split("```python\n")[1].split("```")[0]
+    place = {}
+    exec(code.replace('"generator.keras"', repr(str(model))), place)
+    assert place["pictures"].shape == (16, 64, 64, 1)
+
+
+def test_a_folder_with_other_files_is_left_alone(robot, tmp_path, complaint):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "diary.txt").write_text("dear diary")
+    said = complaint("share", robot, f"--out={tmp_path / 'mine'}")
+    assert "diary.txt" in said and "new folder" in said
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["diary.txt"]
