@@ -15,6 +15,7 @@ from mnistgan.projects.conditional import (
     build_conditional_discriminator,
     build_conditional_generator,
 )
+from mnistgan.projects.faces import build_face_discriminator
 from mnistgan.projects.vae import build_encoder
 from mnistgan.training import make_train_step
 
@@ -23,6 +24,7 @@ MODELS = {
     "generator in colour": lambda: build_generator(8, 2, channels=3, hidden=0),
     "discriminator": lambda: build_discriminator(2, noise_std=0.0),
     "discriminator in colour": lambda: build_discriminator(2, 3, noise_std=0.0),
+    "discriminator of faces": lambda: build_face_discriminator(2, noise_std=0.0),
     "conditional generator": lambda: build_conditional_generator(8, 3, 2),
     "conditional discriminator": lambda: build_conditional_discriminator(3, 2, 0.0),
     "encoder": lambda: build_encoder(8, 2),

@@ -5,12 +5,14 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image
 from tensorflow import keras
 
 from mnistgan.datasets import faces, image_folder
 from mnistgan.projects import attribute_classifier
+from mnistgan.projects.faces import build_face_discriminator
 from mnistgan.settings import choose_settings
 from mnistgan.training import Options, train
 
@@ -254,3 +256,22 @@ def test_blended_faces_have_the_mean_and_the_spread_of_real_ones():
     assert np.array_equal(blends, faces.blend_faces(pictures, 300))
     assert abs(blends.mean() - pictures.mean()) < 5
     assert 0.85 < blends.std(0).mean() / pictures.std(0).mean() < 1.15
+
+
+def test_the_detective_of_faces_judges_one_picture_at_a_time():
+    discriminator = build_face_discriminator(2)
+    picture = np.zeros((2, 64, 64, 3), "float32")
+    logits = discriminator(picture, training=False)
+    assert logits.shape == (2, 1) and logits.dtype == "float32"
+    assert np.ptp(discriminator(picture, training=True)) > 0, "its fog is thin"
+
+
+def test_no_speck_is_too_small_for_the_detective_of_faces():
+    """Each of 28×28 points counts, and none more than ten times as much as others."""
+    shrink = build_face_discriminator(2).layers[2]
+    points = np.zeros((28 * 28, 28, 28, 1), "float32")
+    points.reshape(28 * 28, -1)[np.diag_indices(28 * 28)] = 1.0
+    enlarged = tf.image.resize(points, (64, 64))
+    seen = shrink(enlarged).numpy().reshape(28 * 28, -1)
+    strength = np.linalg.norm(seen, axis=1)
+    assert strength.min() > 0.1 * strength.max()

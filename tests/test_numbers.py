@@ -169,8 +169,7 @@ HELD = {
         "290,304": lambda: math.prod(map(len, faces.ANSWERS.values())),
         "12,000": lambda: sum(faces.SIZES.values()),
         "2,000": lambda: faces.SIZES["test"],
-        "48": lambda: build_features(16, channels=3).layers[2].filters,
-        "0.8": lambda: FACES.noise_std,
+        "0.3": lambda: FACES.noise_std,
         "0.5": lambda: Settings().noise_std,
         "120": lambda: image_folder.MOST_PIXELS / 1e6,
         "4×4": lambda: build_features().layers[2].strides[0],
@@ -258,6 +257,7 @@ TOLD = {
     "lessons/11": {
         "DiceBear's style": "45 26 30",
         "measured: make_faces.py": "94 100 1.00",
+        "an option": "0.15",
     },
     "lessons/12": {
         "Bach": "370",
