@@ -125,7 +125,7 @@ def build_parser() -> argparse.ArgumentParser:
     place = ".onnx, .tflite, or a new folder for saved_model"
     option("--out", type=Path, required=True, metavar="FILE", help=place)
 
-    about = "write a page on which a generator draws in any browser, without a server"
+    about = "write a page on which a generator draws in a browser, without a server"
     option = add(page, about, robot).add_argument
     option("--out", type=Path, required=True, metavar="FILE", help="ends in .html")
 

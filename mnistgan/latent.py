@@ -191,7 +191,7 @@ def find_directions(generator, count=None, seed: int = 0) -> Directions:
     seen -= seen.mean(axis=0)
     _, components = eigsh(seen.T @ seen, count, v0=seen[0])  # the strongest last
     along = seen @ components[:, ::-1]
-    along /= along.std(axis=0)
+    along /= along.std(axis=0) * np.sign(along[0])  # which way it points
     vectors = np.linalg.lstsq(along, noise.numpy(), rcond=None)[0]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     names = tuple(f"knob_{number}" for number in range(1, count + 1))

@@ -69,7 +69,8 @@ class Settings:
         hidden: Dense layers in which the generator sorts the noise.
         generator_width: Channels of the generator: twice as many at 14×14, four times
             as many at 7×7.
-        discriminator_width: Channels of the discriminator's first layer.
+        discriminator_width: Channels of the discriminator: so many in its first layer,
+            eight times as many in its last; see `mnistgan.models.build_features`.
         channels: 1 for grey pictures, 3 for colours.
         classes: Kinds of pictures that both robots know labels of; 0 for none.
         noise_std: Standard deviation of the noise laid over the pictures that the

@@ -257,7 +257,6 @@ TOLD = {
     "lessons/11": {
         "DiceBear's style": "45 26 30",
         "measured: make_faces.py": "94 100 1.00",
-        "an option": "0.15",
     },
     "lessons/12": {
         "Bach": "370",

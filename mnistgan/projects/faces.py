@@ -67,7 +67,8 @@ PROJECT = Project(
         "pictures": 10_000,
         "judged": 0,
         "epochs": {"smoke": 6, "quick": 12, "laptop": 24, "full": 36},
-        "generator_width": 32,  # colours need more patterns than ink
+        # Colours need more patterns than ink.
+        "generator_width": {"smoke": 16, "quick": 32, "laptop": 32, "full": 32},
         "noise_std": 0.3,  # thin: with more, specks are forgiven
     },
     credit=CREDIT,

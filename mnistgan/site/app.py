@@ -157,7 +157,8 @@ def copy_photo(studio: Studio, label: int | None) -> None:
 def pack_robot(_studio: Studio, path: str, identity: str) -> str:
     """A robot's page in one file, kept for all; empty where it cannot be made."""
     try:
-        return share.page_of(share.open_robot(_studio.path, _studio.generator))
+        robot = share.open_robot(_studio.path, _studio.generator)
+        return share.page_of(robot, _studio.directions)
     except ValueError:
         return ""
 
@@ -172,7 +173,9 @@ def take_home(studio: Studio) -> None:
             "text/html",
             icon=":material/home:",
         )
-        st.caption("One file: open it in a browser. It draws there, without a network.")
+        st.caption(
+            "One file, which draws in the browser of a computer, without a network."
+        )
 
 
 STYLE = """

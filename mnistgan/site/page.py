@@ -7,6 +7,7 @@ calculates with them what Keras calculates with `generator.keras`.
 import base64
 import html
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,31 +22,6 @@ HERE = Path(__file__).resolve().parent
 STILLS = 16  # pictures for browsers that run no code
 
 
-def chain(generator: keras.Model) -> Iterator[keras.layers.Layer]:
-    """The layers that calculate, in their order; a label is put after the noise.
-
-    Raises:
-        ValueError: They do not form a chain.
-    """
-    output = generator.inputs[0]
-    if len(generator.inputs) > 1:
-        output = next(
-            layer.output
-            for layer in generator.layers
-            if isinstance(layer, layers.Concatenate)
-        )
-    done = keras.Model(generator.inputs, output).layers
-    for layer in generator.layers[len(done) :]:
-        if layer.input is not output:
-            raise ValueError(
-                f"a page draws layer by layer, and the layer {layer.name} does not "
-                "follow the one before it; export the robot instead: "
-                "python -m mnistgan export"
-            )
-        output = layer.output
-        yield layer
-
-
 def refuse(layer: keras.layers.Layer) -> NoReturn:
     """Refuses a layer that `draw.js` does not know, or not there: ValueError."""
     raise ValueError(
@@ -54,9 +30,36 @@ def refuse(layer: keras.layers.Layer) -> NoReturn:
     )
 
 
+def chain(generator: keras.Model) -> Iterator[keras.layers.Layer]:
+    """The layers that calculate, in their order; labels are put after the noise.
+
+    Raises:
+        ValueError: They do not form a chain.
+    """
+    output = generator.inputs[0]
+    for layer in generator.layers:
+        if isinstance(layer, layers.InputLayer):
+            continue
+        if isinstance(layer, layers.Concatenate):
+            known = [id(x) for x in generator.inputs]
+            if [id(x) for x in layer.input] != known:
+                refuse(layer)
+        elif layer.input is output:
+            yield layer
+        else:
+            refuse(layer)
+        output = layer.output
+    if output is not generator.outputs[0]:
+        refuse(generator.layers[-1])
+
+
 def describe_bend(layer: keras.layers.Layer) -> dict[str, Any]:
     """What `draw.js` needs to know of an activation; ValueError for an unknown one."""
-    if isinstance(layer, layers.ReLU | layers.LeakyReLU):
+    if isinstance(layer, layers.LeakyReLU):
+        return {"kind": "relu", "slope": float(layer.negative_slope)}
+    if isinstance(layer, layers.ReLU):
+        if layer.max_value is not None or layer.threshold:
+            refuse(layer)
         return {"kind": "relu", "slope": float(layer.negative_slope)}
     name = layer.get_config()["activation"]
     if name not in ("relu", "tanh"):
@@ -67,16 +70,18 @@ def describe_bend(layer: keras.layers.Layer) -> dict[str, Any]:
 def describe_weights(layer: keras.layers.Layer) -> dict[str, Any]:
     """What `draw.js` needs to know of a layer with weights; ValueError if unknown."""
     step = {"kind": "dense", "weights": layer.kernel.numpy()}
+    shape = layer.input.shape[1:]
     if isinstance(layer, layers.Conv2DTranspose):
-        (kernel, stride), shape = (
-            (layer.kernel_size[0], layer.strides[0]),
-            layer.input.shape,
-        )
-        if layer.padding != "same" or {*layer.kernel_size} != {kernel}:
+        kernel, stride = layer.kernel_size[0], layer.strides[0]
+        usual = (kernel, kernel), (stride, stride), "same", (1, 1), None
+        found = layer.kernel_size, layer.strides, layer.padding, layer.dilation_rate
+        if (*found, layer.output_padding) != usual or kernel < stride:
             refuse(layer)
-        step |= {"kind": "stamp", "shape": [*shape[1:]], "kernel": kernel}
+        step |= {"kind": "stamp", "shape": [*shape], "kernel": kernel}
         # What comes out stands last, as in a dense layer.
         step |= {"stride": stride, "weights": step["weights"].swapaxes(2, 3)}
+    elif len(shape) > 1:
+        refuse(layer)
     width = step["weights"].shape[-1]
     return {**step, "bias": layer.bias.numpy() if layer.use_bias else np.zeros(width)}
 
@@ -104,16 +109,20 @@ def describe(generator: keras.Model) -> list[dict[str, Any]]:
     Raises:
         ValueError: It has a layer that `draw.js` does not know.
     """
-    steps: list[dict[str, Any]] = []
+    steps: list[dict[str, Any]] = [
+        {"kind": "relu", "slope": 1.0}
+    ]  # the noise, as it is
     for layer in chain(generator):
         if isinstance(layer, layers.Dense | layers.Conv2DTranspose):
             steps.append(describe_weights(layer))
             if layer.get_config()["activation"] != "linear":
                 steps.append(describe_bend(layer))
         elif isinstance(layer, layers.BatchNormalization):
-            if not steps or "weights" not in steps[-1]:
+            before = steps[-1] if steps else {}
+            width = before["bias"].shape if "bias" in before else None
+            if layer.gamma is None or layer.beta is None or layer.gamma.shape != width:
                 refuse(layer)
-            fold(steps[-1], layer)
+            fold(before, layer)
         elif isinstance(layer, layers.ReLU | layers.LeakyReLU | layers.Activation):
             steps.append(describe_bend(layer))
         elif isinstance(layer, layers.Resizing) and layer.interpolation == "bilinear":
@@ -133,7 +142,7 @@ def pack(generator: keras.Model, knobs: dict[str, list[float]]) -> str:
         there are), and `numbers`: all of them, in base64, 2 bytes each.
 
     Raises:
-        ValueError: It has a layer that `draw.js` does not know.
+        ValueError: It has a layer that `draw.js` does not know, or broken weights.
     """
     parts = []
     steps = describe(generator)
@@ -141,15 +150,23 @@ def pack(generator: keras.Model, knobs: dict[str, list[float]]) -> str:
         for name in ("weights", "bias") if "bias" in step else ():
             parts.append(step[name].astype("<f2").ravel())
             step[name] = parts[-1].size
+    numbers = np.concatenate(parts)
+    if not np.isfinite(numbers).all():
+        raise ValueError(
+            "its weights hold something that a page cannot hold (no number, or one "
+            "above 65,504); train the robot again"
+        )
     robot = {
         "noise": sampling.noise_dim(generator),
         "classes": sampling.classes(generator),
         "channels": generator.output_shape[-1],
         "knobs": [*knobs.items()],
         "layers": steps,
-        "numbers": base64.b64encode(np.concatenate(parts).tobytes()).decode(),
+        "numbers": base64.b64encode(numbers.tobytes()).decode(),
     }
-    return json.dumps(robot).replace("</", "<\\/")  # no name ends the script
+    return json.dumps(robot, allow_nan=False).replace(
+        "<", "\\u003c"
+    )  # no name ends the script
 
 
 def list_facts(facts: dict[str, str]) -> str:
@@ -171,7 +188,7 @@ def build_page(
         facts: What else to say about it.
 
     Returns:
-        The file's text: for the robot of the course, 1.4 MB.
+        The file's text: for the robot of the course, 1.3 MB.
 
     Raises:
         ValueError: The robot has a layer that `draw.js` does not know.
@@ -185,6 +202,4 @@ def build_page(
         "facts": list_facts(facts),
     }
     page = (HERE / "page.html").read_text("utf-8")
-    for name, text in parts.items():
-        page = page.replace("{{" + name + "}}", text)
-    return page
+    return re.sub(r"\{\{(.+?)\}\}", lambda found: parts[found[1]], page)

@@ -2,18 +2,20 @@
 
 import dataclasses
 import json
+import operator
 import os
 import shutil
 import tempfile
-from importlib.metadata import metadata
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
+import numpy as np
 from tensorflow import keras
 
 from mnistgan import latent, plots, sampling
 from mnistgan.engine import files, legacy
 from mnistgan.engine.model_io import save_model
-from mnistgan.engine.runs import OWN_PICTURES, read_scores, write_settings
+from mnistgan.engine.runs import OWN_PICTURES, best_score, read_scores, write_settings
 from mnistgan.projects import Project, find_project
 from mnistgan.settings import Settings
 from mnistgan.site import page
@@ -27,27 +29,27 @@ MADE = (
     "progress.gif",
     "scores.json",
     "settings.json",
+    OWN_PICTURES,
 )
 SCORES = {  # what is said of the judge's numbers, and how
     "confident": ("recognised by the judge", ".1%"),
-    "frechet": ("digit Fréchet distance", ".2f"),
-    "recall": ("recall", ".3f"),
-    "coverage": ("coverage", ".3f"),
+    "frechet": ("digit Fréchet distance (lower is better)", ".2f"),
+    "recall": ("recall (at most 1)", ".3f"),
+    "coverage": ("coverage (at most 1)", ".3f"),
 }
 CARD = """---
-license: mit
 library_name: keras
-pipeline_tag: unconditional-image-generation
-tags: [gan, image-generation, mnistgan]
+tags: [image-generation, mnistgan]
 {hub}---
 
 # A robot that draws
 
-![{shown} drawings of this robot, unpicked.](grid.png)
+![{shown} drawings by this robot, unpicked.](grid.png)
 
-`generator.keras` turns {noise} random numbers into a picture of 64×64 pixels. It was
-trained with the course [mnistgan]({address}). `index.html` is a page on which it draws
-in a browser, without a server.
+`generator.keras` turns {given} into a picture of 64×64 pixels. It was trained with the
+course {course}. `index.html` is a page on which it draws in a browser, without a
+server. What else lies here tells of its training: `settings.json`, the judge's numbers
+in `scores.json`, and a film, `progress.gif`, where they are known.
 
 {facts}
 
@@ -76,20 +78,14 @@ class Robot:
         generator: What is in it.
         settings: How it was trained; None where no notes lie beside it.
         scores: What the judge found last: some of the keys of `SCORES`.
+        project: What it draws; None where that is not known.
     """
 
     model: Path
     generator: keras.Model
     settings: Settings | None
     scores: dict[str, float]
-
-    @property
-    def project(self) -> Project | None:
-        """What it draws; None where that is not known."""
-        own = (self.model.parent / OWN_PICTURES).exists()
-        return (
-            find_project(self.settings.project) if self.settings and not own else None
-        )
+    project: Project | None
 
 
 def read_settings(model: Path) -> Settings | None:
@@ -106,54 +102,70 @@ def read_judged(model: Path) -> dict[str, float]:
     """What a judge has found out about a robot, by the notes beside it.
 
     Returns:
-        The `drawn` row of the file that `python -m mnistgan judge --json` wrote, if it
-        has the robot's name; or the last row of the run's `scores.csv`; or nothing.
+        What `share` wrote; or the `drawn` row of what `python -m mnistgan judge --json`
+        wrote, if that file has the robot's name; or a row of the run's `scores.csv`,
+        for a robot that the run kept; or nothing.
     """
-    try:
-        return json.loads(model.with_suffix(".json").read_text())["rows"]["drawn"]
-    except (OSError, ValueError, LookupError):
-        pass
-    try:
-        return read_scores(model.parent)[-1]
-    except (OSError, ValueError, LookupError):
-        return {}
+
+    def read(name):
+        return json.loads(model.with_name(name).read_text())
+
+    sources = [
+        lambda: read("scores.json"),
+        lambda: read(f"{model.stem}.json")["rows"]["drawn"],
+    ]
+    if model.name in ("generator.keras", "best.keras"):
+        last = model.name == "generator.keras"
+        pick = operator.itemgetter(-1) if last else best_score
+        sources.append(lambda: pick(read_scores(model.parent)))
+    for source in sources:
+        try:
+            found = source().items()
+            known = ((name, x) for name, x in found if x is not None)
+            return {name: x for name, x in known if np.isfinite(x).all()}
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            continue
+    return {}
 
 
 def open_robot(model: Path, generator: keras.Model) -> Robot:
     """Gathers what is known of a robot."""
-    return Robot(model, generator, read_settings(model), read_judged(model))
+    settings = read_settings(model)
+    own = model.with_name(OWN_PICTURES).exists()
+    project = find_project(settings.project) if settings and not own else None
+    return Robot(model, generator, settings, read_judged(model), project)
 
 
 def list_facts(robot: Robot) -> dict[str, str]:
     """What can be said of a robot, in words."""
-    weights = robot.generator.count_params()
-    facts = {"Size": f"{weights:,} numbers, which training has chosen"}
+    facts = {"Size": f"{robot.generator.count_params():,} numbers"}
     if known := robot.settings:
-        facts["Trained"] = (
+        facts["Settings of its training"] = (
             f"preset {known.preset}, {known.epochs} epochs of {known.pictures:,} "
             f"pictures in batches of {known.batch_size}, seed {known.seed}"
         )
-    if robot.project:
-        facts["Learned from"] = robot.project.credit
-    else:
-        facts["Learned from"] = "pictures of whoever trained it"
+    credit = robot.project.credit if robot.project else ""
+    facts["Learned from"] = credit or "pictures of whoever trained it"
     judged = {name: robot.scores[name] for name in SCORES if name in robot.scores}
     if judged:
         said = (f"{SCORES[k][0]} {v:{SCORES[k][1]}}" for k, v in judged.items())
         facts["Judged"] = ", ".join(said)
-    return facts | {"Licence of the robot": "MIT"}
+    return facts | {"Licence": "MIT" if credit else "ask whoever trained it"}
 
 
-def page_of(robot: Robot) -> str:
+def page_of(robot: Robot, directions: latent.Directions | None = None) -> str:
     """Builds a robot's page; see `mnistgan.site.page.build_page`.
 
-    It has the knobs that are saved beside the robot, or else the six strongest.
+    Args:
+        robot: From `open_robot`.
+        directions: Its knobs; None for those that are saved beside it, or else the six
+            strongest.
 
     Raises:
-        ValueError: The robot has a layer that the page does not know.
+        ValueError: The page does not know a layer, or the weights are broken.
     """
     dim = sampling.noise_dim(robot.generator)
-    found = latent.saved_directions(robot.model, dim)
+    found = directions or latent.saved_directions(robot.model, dim)
     found = found or latent.find_directions(robot.generator)
     knobs = dict(zip(found.names, found.vectors.round(5).tolist(), strict=True))
     return page.build_page(robot.generator, knobs, list_facts(robot))
@@ -177,33 +189,38 @@ def write_card(robot: Robot) -> str:
     """Writes a model card, with what a model hub wants to know at its top."""
     generator, project = robot.generator, robot.project
     dim, classes = sampling.noise_dim(generator), sampling.classes(generator)
-    noise = f'noise = np.random.standard_normal((16, {dim})).astype("float32")'
-    asked = "noise"
+    call, given = "noise", f"{dim} random numbers"
+    code = [f'noise = np.random.standard_normal((16, {dim})).astype("float32")']
     if classes:
-        noise += (
-            f'\nlabels = np.eye({classes}, dtype="float32")[np.arange(16) % {classes}]'
-        )
-        asked = "[noise, labels]"
-    hub = f"datasets: [{project.hub_id}]\n" if project and project.hub_id else ""
+        call, given = "[noise, labels]", f"{given} and a wish"
+        which = f"np.arange(16) % {classes}"
+        code.append(f'labels = np.eye({classes}, dtype="float32")[{which}]')
+    hub = ["license: mit"] if project and project.credit else []
+    hub += ["pipeline_tag: unconditional-image-generation"] if not classes else []
+    hub += [f"datasets: [{project.hub_id}]"] if project and project.hub_id else []
     measured = [name for name in ("recall", "coverage") if name in robot.scores]
-    hub += f"metrics: [{', '.join(measured)}]\n" if measured else ""
+    hub += [f"metrics: [{', '.join(measured)}]"] if measured else []
     facts = (f"- **{name}**: {fact}" for name, fact in list_facts(robot).items())
+    limits = project.limits if project else ""
     return CARD.format(
-        address=repository(),
-        call=f"{noise}\npictures = generator({asked}, training=False)",
+        call="\n".join([*code, f"pictures = generator({call}, training=False)"]),
         channels=generator.output_shape[-1],
+        course=course(),
         facts="\n".join(facts),
-        hub=hub,
-        limits=project.limits if project else "It draws only what it has learned from.",
-        noise=dim,
+        given=given,
+        hub="".join(f"{line}\n" for line in hub),
+        limits=limits or "It draws only what it has learned from.",
         shown=SHOWN,
     )
 
 
-def repository() -> str:
-    """Where the course lives, by its installed package."""
-    links = metadata("mnistgan").get_all("Project-URL") or ["Repository, "]
-    return links[0].split(", ", 1)[1]
+def course() -> str:
+    """The name of the course, with a link to where it lives, if that is known."""
+    try:
+        (link,) = metadata("mnistgan").get_all("Project-URL") or []
+        return f"[mnistgan]({link.split(', ')[1]})"
+    except (PackageNotFoundError, ValueError):
+        return "mnistgan"
 
 
 def share(robot: Robot, folder: Path) -> list[str]:
@@ -222,27 +239,34 @@ def share(robot: Robot, folder: Path) -> list[str]:
         ValueError: It holds other files; or the page cannot be made.
     """
     files.make_folder(folder)
-    if others := sorted({path.name for path in folder.iterdir()} - {*MADE}):
+    others = sorted(path.name for path in folder.iterdir() if path.name not in MADE)
+    if others := [name for name in others if not name.startswith(".")]:
         raise ValueError(
             f"{folder} holds other files ({', '.join(others[:3])}); choose a new folder"
         )
     # All are made before any takes its place.
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as aside:
-        place, noise = Path(aside), sampling.make_noise(robot.generator, SHOWN)
-        with files.named_errors(folder, place):
-            write_page(robot, place / "index.html")
-            (place / "README.md").write_text(write_card(robot), "utf-8")
-            save_model(robot.generator, place / "generator.keras")
-            plots.save_grid(sampling.draw(robot.generator, noise), place / "grid.png")
-            if robot.settings:
-                write_settings(place, robot.settings)
-            if robot.scores:
-                (place / "scores.json").write_text(json.dumps(robot.scores, indent=2))
-            if (film := robot.model.with_name("progress.gif")).exists():
-                shutil.copyfile(film, place / film.name)
-            made = [name for name in MADE if (place / name).exists()]
-            for name in MADE:
-                (folder / name).unlink(missing_ok=True)
+    with files.named_errors(folder, folder / "index.html"):
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".") as aside:
+            fill(robot, Path(aside))
+            made = [name for name in MADE if Path(aside, name).exists()]
             for name in made:
-                os.replace(place / name, folder / name)
+                os.replace(Path(aside, name), folder / name)
+    for name in {*MADE} - {*made}:
+        (folder / name).unlink(missing_ok=True)
     return made
+
+
+def fill(robot: Robot, place: Path) -> None:
+    """Writes the files of `share` into an empty folder."""
+    write_page(robot, place / "index.html")
+    (place / "README.md").write_text(write_card(robot), "utf-8")
+    save_model(robot.generator, place / "generator.keras")
+    noise = sampling.make_noise(robot.generator, SHOWN)
+    plots.save_grid(sampling.draw(robot.generator, noise), place / "grid.png")
+    if robot.settings:
+        write_settings(place, robot.settings)
+    if robot.scores:
+        (place / "scores.json").write_text(json.dumps(robot.scores, indent=2))
+    for name in ("progress.gif", OWN_PICTURES):
+        if (kept := robot.model.with_name(name)).exists():
+            shutil.copyfile(kept, place / name)
