@@ -109,9 +109,7 @@ def describe(generator: keras.Model) -> list[dict[str, Any]]:
     Raises:
         ValueError: It has a layer that `draw.js` does not know.
     """
-    steps: list[dict[str, Any]] = [
-        {"kind": "relu", "slope": 1.0}
-    ]  # the noise, as it is
+    steps: list[dict[str, Any]] = []
     for layer in chain(generator):
         if isinstance(layer, layers.Dense | layers.Conv2DTranspose):
             steps.append(describe_weights(layer))
