@@ -190,6 +190,7 @@ def settings(options: argparse.Namespace) -> None:
 
 def doctor(options: argparse.Namespace) -> None:
     """Runs `doctor`."""
+    from mnistgan import __version__
     from mnistgan.engine import doctor
 
     try:
@@ -200,7 +201,7 @@ def doctor(options: argparse.Namespace) -> None:
         digits = mnist.describe_source(options.data_dir)
     except ImportError as error:
         data, digits = Path.home(), f"not looked for: {error}"
-    print("\n".join(doctor.describe(runs_folder(), data, digits)))
+    print("\n".join(doctor.describe(__version__, runs_folder(), data, digits)))
 
 
 def open_robot(options: argparse.Namespace) -> tuple[Path, Any]:

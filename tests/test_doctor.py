@@ -52,3 +52,7 @@ def test_it_speaks_even_where_keras_does_not_work(capsys, monkeypatch):
 def test_what_other_programs_read_can_be_read(path):
     found = yaml.safe_load((ROOT / path).read_text("utf-8"))
     assert found.get("body") or found["cff-version"] == "1.2.0"
+
+
+def test_no_extra_is_forgotten():
+    assert {*doctor.EXTRAS} == {*machine.EXTRAS, "export"}

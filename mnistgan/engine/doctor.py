@@ -1,6 +1,5 @@
 """What somebody who helps must know of a machine, in lines to paste into a report."""
 
-import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -55,10 +54,11 @@ def keras_lines() -> Iterator[str]:
     yield f"{found}, {'a' if has_gpu() else 'no'} GPU"
 
 
-def describe(runs: Path, data: Path, digits: str) -> Iterator[str]:
+def describe(version: str, runs: Path, data: Path, digits: str) -> Iterator[str]:
     """Describes this machine, a line for each thing.
 
     Args:
+        version: Of the course.
         runs: Where runs are kept.
         data: Where data sets are kept.
         digits: Where MNIST is, in words.
@@ -66,7 +66,6 @@ def describe(runs: Path, data: Path, digits: str) -> Iterator[str]:
     Yields:
         Lines without any path, so that nobody's name is among them.
     """
-    version = importlib.metadata.version("mnistgan")
     yield f"mnistgan {version}, Python {platform.python_version()}"
     yield f"{platform.system()} {platform.release()}, {platform.machine()}"
     yield from keras_lines()

@@ -162,9 +162,8 @@ def pack(generator: keras.Model, knobs: dict[str, list[float]]) -> str:
         "layers": steps,
         "numbers": base64.b64encode(numbers.tobytes()).decode(),
     }
-    return json.dumps(robot, allow_nan=False).replace(
-        "<", "\\u003c"
-    )  # no name ends the script
+    text = json.dumps(robot, allow_nan=False)
+    return text.replace("<", "\\u003c")  # so that no name ends the script
 
 
 def list_facts(facts: dict[str, str]) -> str:
