@@ -53,6 +53,12 @@ chromium:
 	{ $$sudo apt-get update -qq && $$sudo apt-get install -qq -y chromium; } \
 	  >/dev/null 2>&1 || echo "No Chromium here: the browser tests will be skipped."
 
+# The preset that its notebooks are run with: `smoke` takes what `make test` has run.
+PRESET ?= quick
+.PHONY: book
+book: $(READY) ## the course as a web book, with all that the notebooks show
+	MNISTGAN_PRESET=$(PRESET) $(BIN)/python tests/tools/book.py
+
 clean: ## remove the environment and all that tests made; your runs stay
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find mnistgan tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf

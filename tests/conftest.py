@@ -6,6 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
+import executed
 import margins
 import numpy as np
 import pytest
@@ -34,10 +35,16 @@ def pytest_pyfunc_call(pyfuncitem):
             pyfuncitem.obj = margins.rewritten(pyfuncitem.obj)
 
 
+def pytest_configure(config):
+    """Hooks in this file would not hear of notebooks, which lie beside its folder."""
+    config.pluginmanager.register(executed)
+
+
 LATER = {  # notebooks that need no robot of earlier ones but the judge
     **dict.fromkeys(("09", "10", "11"), "notebooks 09 to 11"),
     **dict.fromkeys(("12", "13"), "notebooks 12 and 13"),
 }
+BOOK = "test_book.py"  # shows what they have shown
 JUDGE = "test_evaluation.py"  # teaches the judge, which many notebooks need
 
 
@@ -49,7 +56,7 @@ def scope_of(path):
     """
     if path.suffix == ".ipynb":
         return LATER.get(path.name[:2], "notebooks")
-    return path.name
+    return "notebooks" if path.name == BOOK else path.name
 
 
 class Scopes(LoadScopeScheduling):
@@ -68,7 +75,12 @@ def pytest_collection_modifyitems(items):
         if item.path.suffix == ".ipynb":  # most use a robot, and few can do without
             item.add_marker("trained")
     order = ["notebooks", JUDGE, *LATER.values(), "test_workers.py", "test_faults.py"]
-    items.sort(key=lambda item: (*order, scope := scope_of(item.path)).index(scope))
+
+    def place(item):
+        scope = scope_of(item.path)
+        return (*order, scope).index(scope), item.path.name == BOOK
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="module")

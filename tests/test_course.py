@@ -367,7 +367,8 @@ def test_new_badges_go_everywhere(tmp_path, monkeypatch):
         assert "ada/robots/blob/main/notebooks" in text and old not in text
         assert read(path).cells[3].source == course.setup_source()
         assert "git+https://github.com/ada/robots" in course.setup_source()
-    assert "ada/robots" in (tmp_path / "README.md").read_text()
+    readme = (tmp_path / "README.md").read_text()
+    assert "/ada/robots" in readme and "//ada.github.io/robots" in readme
     with pytest.raises(SystemExit, match="owner/name"):
         course.set_address("no address")
 

@@ -169,9 +169,11 @@ def set_address(place: str) -> None:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", place):
         raise SystemExit(f"REPO is {place!r}; it must be owner/name")
     old = repository().removeprefix("https://github.com/")
+    pages, new_pages = ("{}.github.io/{}".format(*x.split("/")) for x in (old, place))
     for name in ("pyproject.toml", "README.md", "CITATION.cff"):
         path = ROOT / name
-        path.write_text(path.read_text().replace(f"/{old}", f"/{place}"))
+        text = path.read_text().replace(f"/{old}", f"/{place}")
+        path.write_text(text.replace(pages, new_pages))
     rewrite(write_address)
 
 
