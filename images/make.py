@@ -248,11 +248,11 @@ def explorers():
 
 def screenshots():
     """Those of the browser tests that the lessons show, with the words on the page."""
-    for name in ("lab", "site", "site_phone", "page"):
+    for name in ("lab", "live", "site", "site_phone", "page"):
         shot = HERE.parent / "build" / "screenshots" / f"{name}.png"
-        image = Image.open(shot)
+        image, words = Image.open(shot), shot.with_suffix(".txt")
         image.thumbnail((900, 900))
-        light_copy(image, shot.name, words=shot.with_suffix(".txt").read_text())
+        light_copy(image, shot.name, words=words.read_text() if words.exists() else "")
 
 
 if sys.argv[1:] == ["screenshots"]:

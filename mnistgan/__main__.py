@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from mnistgan.datasets.image_folder import load_folder
 from mnistgan.engine import files, legacy, runs, valid
 from mnistgan.engine.export import FORMATS
 from mnistgan.engine.machine import load_tensorflow, open_streams
 from mnistgan.engine.runs import ON_DIVERGENCE, STRATEGIES, TrainingDiverged
-from mnistgan.projects import PROJECTS
+from mnistgan.projects import PROJECTS, find_project
 from mnistgan.settings import (
     MOST_DRAWN,
     PRESETS,
@@ -91,6 +92,8 @@ def build_parser() -> argparse.ArgumentParser:
     legacy.add_options(command)
     option = command.add_argument
     option("--out", type=Path, metavar="DIR", help="default: runs/PROJECT")
+    yours = "with --project own: pictures of yours, and those of the folders in it"
+    option("--folder", type=Path, metavar="DIR", help=yours)
     option("--data-dir", type=Path, metavar="DIR", help="for data sets")
     kept = "what copies the history besides: tensorboard,wandb"
     option("--loggers", default="csv", metavar="NAMES", help=kept)
@@ -155,15 +158,43 @@ def settings_from(options: argparse.Namespace) -> Settings:
     return settings
 
 
+def own_pictures(options: argparse.Namespace) -> np.ndarray | None:
+    """Loads the pictures of `--folder`, and notes how many there are.
+
+    Returns:
+        See `mnistgan.datasets.image_folder.load_folder`; None without a folder.
+
+    Raises:
+        ValueError: The project has pictures of its own, or fewer are wanted.
+    """
+    if options.folder is None:
+        return None
+    project = getattr(options, "project", "digits")
+    if not find_project(project).yours:
+        raise ValueError(
+            f"project is {project!r}, which has pictures of its own; with --folder it "
+            "must be own"
+        )
+    pictures = load_folder(options.folder)
+    if getattr(options, "pictures", len(pictures)) != len(pictures):
+        raise ValueError(
+            f"pictures is {options.pictures}, but {options.folder} holds "
+            f"{len(pictures)}; leave --pictures out"
+        )
+    options.pictures = len(pictures)
+    return pictures
+
+
 def train(options: argparse.Namespace) -> int:
     """Runs `train`. Returns the exit code: 130 when Ctrl-C stopped it."""
+    pictures = own_pictures(options)
     settings = settings_from(options)
     from mnistgan import training  # brings TensorFlow, which takes seconds
 
     care = training.Options(options.data_dir, options.on_divergence, options.strategy)
     loggers = options.loggers.split(",")
     run = training.train(
-        settings, options.out, loggers=loggers, afresh=options.afresh, options=care
+        settings, options.out, pictures, loggers, options.afresh, options=care
     )
     if not run.finished:
         return 130

@@ -11,12 +11,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mnistgan.engine import files, valid
+from mnistgan.engine import checkpoints, files, runs, valid
+from mnistgan.engine.runs import GAN_OF_DIGITS, Words
 from mnistgan.metrics import BANDS, power_spectrum
 
 PICTURES = ".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"
 LARGEST_SIDE = 32_767  # pixels: what programs that show pictures agree on
 BLUE, ORANGE = "#0072B2", "#D55E00"  # told apart by colour-blind readers (Okabe & Ito)
+COLOURS = BLUE, ORANGE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9"  # the same
 
 
 @valid.checked(
@@ -178,12 +180,15 @@ def as_columns(rows: Sequence[dict[str, float]], *names: str) -> dict[str, list[
     return {name: [row[name] for row in rows] for name in names}
 
 
-def plot_losses(history: Sequence[dict[str, float]]) -> Figure:
+def plot_losses(
+    history: Sequence[dict[str, float]], words: Words = GAN_OF_DIGITS
+) -> Figure:
     """Draws the training history: both losses, and what the detective believed.
 
     Args:
         history: Rows with `step`, `d_loss`, `g_loss`, `d_real` and `d_fake`, as
             `mnistgan.engine.runs.read_history` returns them.
+        words: What they are called, where it is no GAN, or draws no digits.
 
     Returns:
         The figure, which a notebook shows and `save_figure` saves.
@@ -192,12 +197,12 @@ def plot_losses(history: Sequence[dict[str, float]]) -> Figure:
     data = as_columns(history, "step", "d_loss", "g_loss", "d_real", "d_fake")
     losses.plot("step", "d_loss", "-", color=BLUE, data=data)
     losses.plot("step", "g_loss", "--", color=ORANGE, data=data)
-    losses.legend(["detective", "artist"])
-    losses.set_title("Loss: lower is better for its owner")
+    losses.legend(words.losses)
+    losses.set_title(words.loss_title)
     beliefs.plot("step", "d_real", "-", color=BLUE, data=data)
     beliefs.plot("step", "d_fake", "--", color=ORANGE, data=data)
-    beliefs.legend(["for real digits", "for drawn digits"])
-    beliefs.set(title='The detective\'s probability of "real"', ylim=(0, 1))
+    beliefs.legend(words.beliefs)
+    beliefs.set(title=words.belief_title, ylim=(0, 1))
     return figure
 
 
@@ -279,3 +284,64 @@ def plot_scores(rows: Sequence[dict[str, float]]) -> Figure:
     distance.plot("minutes", "frechet", "o-", color=BLUE, data=data)
     distance.set(title="Digit Fréchet distance: lower is better", yscale="log")
     return figure
+
+
+def list_folders(folders: Any) -> str:
+    """A rule: as many runs as there are colours."""
+    listed = isinstance(folders, list | tuple)
+    fits = listed and 0 < len(folders) <= len(COLOURS)
+    return "" if fits else f"a list of 1 to {len(COLOURS)} folders"
+
+
+@valid.checked(folders=list_folders)
+def compare_runs(folders: Sequence[str | os.PathLike]) -> Figure:
+    """Draws runs beside each other: losses and scores over minutes, and their drawings.
+
+    Args:
+        folders: Of 1 to 6 runs, which `mnistgan.training.train` has saved.
+
+    Returns:
+        The figure. To the top both losses; below, where runs were judged, the share
+        that can be read, and the Fréchet distance; at the bottom each run's grid.
+
+    Raises:
+        ValueError: A folder holds no run, or a damaged one.
+    """
+    paths = [Path(folder) for folder in folders]
+    titles = ["d_loss: the detective's", "g_loss: the artist's"]
+    if any(runs.read_scores(path) for path in paths):
+        titles += ["Share that can be read", "Fréchet distance: lower is better"]
+    high = 1.25 * len(titles)
+    figure = plt.figure(figsize=(10, high + 3), layout="constrained")
+    parts: Any = figure.subfigures(2, height_ratios=[high, 3])
+    top, bottom = parts
+    curves = top.subplots(len(titles) // 2, 2).ravel()
+    grids = bottom.subplots(1, len(paths), squeeze=False)[0]
+    for axes, title in zip(curves, titles, strict=True):
+        axes.set(title=title, xlabel="minutes of training")
+    for path, axes, colour, mark in zip(paths, grids, COLOURS, "os^vDX", strict=False):
+        draw_run(curves, path, color=colour, marker=mark, label=path.name)
+        axes.imshow(plt.imread(path / "grid.png"), cmap="gray")
+        axes.set_title(path.name, color=colour)
+        axes.set_axis_off()
+    curves[0].legend()
+    return figure
+
+
+def draw_run(curves: Sequence[Any], folder: Path, **style: str) -> None:
+    """Draws one run's losses, and its scores; see `compare_runs`.
+
+    Raises:
+        ValueError: It has not been saved yet.
+    """
+    history, last = runs.read_history(folder), checkpoints.newest(folder)
+    if not history or last is None or not (folder / "grid.png").exists():
+        raise ValueError(f"{folder} holds no run that was saved; train one first")
+    minutes = checkpoints.read_seconds(last) / 60 / history[-1]["step"]
+    when, every = [row["step"] * minutes for row in history], max(1, len(history) // 8)
+    for axes, name in zip(curves, ("d_loss", "g_loss"), strict=False):
+        axes.plot(when, [row[name] for row in history], markevery=every, **style)
+    scores = runs.read_scores(folder)
+    for axes, name in zip(curves[2:], ("confident", "frechet"), strict=False):
+        data = as_columns(scores, "minutes", name)
+        axes.plot("minutes", name, data=data, **style)

@@ -245,10 +245,14 @@ def choose_settings(
     name, _ = pick_preset(preset)
     values: dict[str, Any] = {"preset": name, "project": project, **PRESETS[name]}
     values |= {"mixed_precision": likes_bfloat16(), "jit_compile": has_gpu()}
-    own = find_project(project).defaults
+    found = find_project(project)
+    own = found.defaults
     values["epochs"] *= 60_000 // own.get("pictures", 60_000)  # as many steps as digits
     for key, value in own.items():
         values[key] = value[name] if isinstance(value, dict) else value
+    count = changes.get("pictures")
+    if found.yours and isinstance(count, int) and count > 0:  # else refused below
+        values["epochs"] = max(1, values["epochs"] * own["pictures"] // count)
     return Settings(**{**values, **changes})
 
 

@@ -14,7 +14,7 @@ from tensorflow import keras
 
 from mnistgan import data, plots, projects
 from mnistgan.data import to_float
-from mnistgan.engine import checkpoints, loop, runs
+from mnistgan.engine import checkpoints, loop, machine, runs
 from mnistgan.engine.accelerate import accelerate
 from mnistgan.engine.callbacks import Callback, Session
 from mnistgan.engine.distribute import SINGLE, Cluster, form_cluster, shared_normal
@@ -357,8 +357,12 @@ def take_part(
     kept = loggers if cluster.chief else ()
     with closing(Loggers(kept, folder, dataclasses.asdict(settings))) as logs:
         evaluate = Evaluate(judge, options.on_divergence)
-        besides = Preview(), evaluate, logs, KeepResults()
-        session = Session(run, settings, batches, step, state, cluster, besides)
+        besides = [Preview(), evaluate, logs, KeepResults()]
+        if cluster.chief and machine.in_notebook():
+            from mnistgan.widgets.live import LiveView  # needs more than training does
+
+            besides.append(LiveView(projects.find_project(settings.project).words))
+        session = Session(run, settings, batches, step, state, cluster, tuple(besides))
         return loop.fit(session, rollback=options.on_divergence == "rollback")
 
 
@@ -384,7 +388,9 @@ class KeepResults(Callback):
             for path, robot in robots.items():
                 save_model(robot, path)
         plots.save_grid(draw(state.averaged, state.fixed_noise), folder / "grid.png")
-        plots.save_figure(plots.plot_losses(session.run.history), folder / "losses.png")
+        words = projects.find_project(session.settings.project).words
+        figure = plots.plot_losses(session.run.history, words)
+        plots.save_figure(figure, folder / "losses.png")
         grids = sorted((folder / "previews").glob("step_*.png"))
         if frames := plots.read_frames(grids):
             plots.save_film(frames, folder / "progress.gif")

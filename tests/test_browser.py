@@ -104,22 +104,95 @@ def drag_first_slider(page):
     return before, picture.get_attribute("src")
 
 
-def test_sliders_are_alive_in_jupyterlab(browser, explorers, no_news):
+@contextmanager
+def jupyterlab(browser, folder, name):
+    """A notebook in JupyterLab, whose kernel is there."""
     port = free_port()
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
-    command += [f"--port={port}", f"--ServerApp.root_dir={explorers}"]
+    command += [f"--port={port}", f"--ServerApp.root_dir={folder}"]
     command += ["--IdentityProvider.token=", "--expose-app-in-browser"]
+    command += ["--ServerApp.disable_check_xsrf=True"]
     with serving(command, port, "/api") as site:
-        page = open_page(browser, f"{site}/lab/tree/explore.ipynb", height=1300)
-        page.locator(".jp-Notebook").wait_for()
-        page.wait_for_function("window.jupyterapp !== undefined")
-        page.get_by_text("| Idle").first.wait_for()  # the kernel is there
-        page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        page = open_page(browser, f"{site}/lab/tree/{name}", height=1300)
+        wait_for_kernel(page)
+        yield page
+        page.close()
+
+
+def wait_for_kernel(page):
+    page.locator(".jp-Notebook").wait_for()
+    page.wait_for_function("window.jupyterapp !== undefined")
+    page.get_by_text("| Idle").first.wait_for()
+
+
+def run_all(page):
+    page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+
+
+def test_sliders_are_alive_in_jupyterlab(browser, explorers, no_news):
+    with jupyterlab(browser, explorers, "explore.ipynb") as page:
+        run_all(page)
         before, after = drag_first_slider(page)
         assert before != after
         cell = page.locator(".jp-Notebook .jp-Cell").last
         matches_the_lessons("lab", cell, cell)
-        page.close()
+
+
+TRAINING = """\
+from mnistgan.settings import choose_settings
+from mnistgan.training import train
+
+run = train(choose_settings("quick", epochs=100), "run")
+"""
+
+
+PYTHON = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+
+
+def test_training_can_be_watched_in_jupyterlab_and_stopped(browser, tmp_path, no_news):
+    cells = [nbformat.v4.new_code_cell(TRAINING)]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=PYTHON)
+    nbformat.write(notebook, tmp_path / "training.ipynb")
+    with jupyterlab(browser, tmp_path, "training.ipynb") as page:
+        picture, saved = (
+            page.locator("img.mnistgan-live"),
+            tmp_path / "run" / "grid.png",
+        )
+        stop = page.get_by_role("button", name="stop and save")
+
+        def watch(times):
+            shown = ""
+            for _ in range(times):
+                page.wait_for_function(
+                    "old => { const i = document.querySelector('img.mnistgan-live');"
+                    " return i && i.src !== old; }",
+                    arg=shown,
+                )
+                shown = picture.get_attribute("src")
+
+        run_all(page)
+        watch(6)
+        assert page.locator("svg polyline").count() == 2
+        assert page.locator("meter").count() == 2
+        page.locator(".jp-Notebook .jp-Cell").last.screenshot(path=SHOTS / "live.png")
+        stop.click()
+        page.get_by_text("Stopped and saved after step").wait_for()
+        assert not picture.count()
+        assert page.locator(".jp-OutputArea img").count() == 1  # a still
+        page.screenshot(path=SHOTS / "live_end.png")
+
+        before = saved.stat().st_mtime_ns
+        run_all(page)
+        watch(2)
+        page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+        page.reload()  # the kernel is busy, and cannot answer before the end
+        page.locator(".jp-Notebook").wait_for()
+        assert saved.stat().st_mtime_ns == before
+        kernels = page.url.partition("/lab/")[0] + "/api/kernels"
+        number = page.request.get(kernels).json()[0]["id"]
+        assert page.request.post(f"{kernels}/{number}/interrupt").ok
+        until(lambda: saved.stat().st_mtime_ns > before)
+        watch(1)
 
 
 def test_the_page_of_make_explore_is_alive(browser):

@@ -10,9 +10,11 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from tensorflow import keras
 
+from mnistgan import __main__
 from mnistgan.datasets import faces, image_folder
 from mnistgan.projects import attribute_classifier
 from mnistgan.projects.faces import build_face_discriminator
+from mnistgan.sampling import draw, load_generator, make_noise
 from mnistgan.settings import choose_settings
 from mnistgan.training import Options, train
 
@@ -202,6 +204,54 @@ def test_a_decompression_bomb_is_refused_before_it_is_unpacked(tmp_path):
     (tmp_path / "bomb.png").write_bytes(file.getvalue())
     with pytest.raises((ValueError, Image.DecompressionBombError), match="pixels"):
         image_folder.read_picture(tmp_path / "bomb.png")
+
+
+def fill_folder(folder, count=110):
+    """Pictures as people have them: all kinds, broken, huge and tiny ones."""
+    draw = np.random.default_rng(0)
+    for number in range(count):
+        size = tuple(int(side) for side in draw.integers(1, 300, 2))
+        kind = ("png", "jpg", "webp", "gif", "bmp")[number % 5]
+        colour = tuple(int(part) for part in draw.integers(0, 255, 3))
+        Image.new("RGB", size, colour).save(folder / f"{number}.{kind}")
+    Image.new("L", (9000, 6000), 80).save(folder / "huge.jpg")
+    Image.new("RGBA", (1, 1), (9, 9, 9, 0)).save(folder / "tiny.png")
+    (folder / "broken.png").write_bytes((folder / "0.png").read_bytes()[:40])
+    (folder / "letter.txt").write_text("no picture")
+
+
+def test_a_folder_of_your_own_teaches_two_robots(tmp_path, capsys):
+    album, out = tmp_path / "album", tmp_path / "run"
+    album.mkdir()
+    fill_folder(album)
+    narrow = ["--generator-width=2", "--discriminator-width=2", "--epochs=2"]
+    command = ["train", "--project=own", f"--folder={album}", f"--out={out}"]
+    assert __main__.main([*command, *narrow, "--preset=quick"]) == 0
+    said = capsys.readouterr().out
+    assert "Left out 2 of 114 files" in said and "pictures: 112." in said
+    robot = load_generator(out / "generator.keras")
+    assert draw(robot, make_noise(robot, 3)).shape == (3, 64, 64, 3)
+    assert __main__.main([*command, *narrow, "--preset=quick"]) == 0  # it is finished
+
+
+def test_however_many_pictures_are_yours_the_robots_take_as_many_steps():
+    faces_steps = choose_settings("laptop", "faces").total_steps
+    for count in (100, 1_000, 7_777):
+        settings = choose_settings("laptop", "own", pictures=count)
+        assert 0.8 < settings.total_steps / faces_steps < 1.4
+
+
+def test_what_does_not_fit_your_folder_is_refused(tmp_path, complaint, capsys):
+    place, own = f"--folder={tmp_path}", "--project=own"
+    assert "--folder DIR" in complaint("train", own, f"--out={tmp_path / 'run'}")
+    assert "has pictures of its own" in complaint("train", place, "--project=faces")
+    assert "has pictures of its own" in complaint("train", place)
+    assert __main__.main(["train", place, own]) == 2
+    assert "at least 100" in capsys.readouterr().err
+    fill_folder(tmp_path)
+    assert __main__.main(["train", place, own, "--pictures=50"]) == 2
+    said = capsys.readouterr().err
+    assert "holds 112" in said and "leave --pictures out" in said
 
 
 def test_too_few_pictures_and_no_folder_are_named(tmp_path):

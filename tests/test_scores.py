@@ -8,7 +8,7 @@ import pytest
 from tensorflow import keras
 from test_training import SMALL
 
-from mnistgan import data, metrics, scores, training
+from mnistgan import data, metrics, plots, scores, training
 from mnistgan.engine import runs
 from mnistgan.evaluation import Score
 from mnistgan.sampling import load_generator
@@ -51,6 +51,29 @@ def test_a_judged_run_keeps_its_scores_and_its_best_robot(kept, tmp_path):
 
     for name, seen in (("best.keras", kept[3]), ("generator.keras", kept[5])):
         assert np.abs(drawn_by(name).astype(int) - seen).max() <= 1  # rounding
+
+
+def test_runs_are_compared_over_minutes(kept, tmp_path):
+    run = training.train(JUDGED, tmp_path / "judged")
+    short = dataclasses.replace(SMALL, epochs=1)
+    training.train(short, tmp_path / "short")
+    folders = [tmp_path / "judged", tmp_path / "short"]
+    figure = plots.compare_runs(folders)
+    *curves, first, second = figure.get_axes()
+    assert [len(axes.lines) for axes in curves] == [2, 2, 2, 2]
+    assert [first.get_title(), second.get_title()] == ["judged", "short"]
+    minutes = curves[0].lines[0].get_xdata()
+    assert minutes[-1] == pytest.approx(run.seconds / 60)
+    plots.plt.close(figure)
+    assert len(plots.compare_runs(folders[1:]).get_axes()) == 3
+
+
+@pytest.mark.parametrize("folders", [[], ["one"] * 7, "one", 3])
+def test_what_are_no_runs_is_refused_by_name(folders, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="1 to 6 folders"):
+        plots.compare_runs(folders)
+    with pytest.raises(ValueError, match="nothing holds no run that was saved"):
+        plots.compare_runs([tmp_path / "nothing"])
 
 
 def test_scores_of_an_earlier_version_are_kept(tmp_path):

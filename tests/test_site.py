@@ -3,18 +3,21 @@
 import asyncio
 import io
 import os
+import shutil
 import statistics
 import threading
 
 import numpy as np
 import phone
 import pytest
+import streamlit as st
 from patience import PATIENCE, until
 from PIL import Image
 from site_load import APP, crowd, free_port, start_site
 from streamlit.testing.v1 import AppTest
+from test_training import SMALL
 
-from mnistgan import data, latent
+from mnistgan import data, latent, training
 from mnistgan.models import build_generator
 from mnistgan.projects import conditional
 from mnistgan.sampling import PRETRAINED
@@ -99,6 +102,20 @@ def test_every_page_works(runs):
     for name in ("Many pictures", "Morph", "Copy my digit"):
         app.radio[0].set_value(name).run()
         assert not app.exception, name
+
+
+def test_runs_are_compared_when_there_are_some(runs):
+    assert len(visit().expander) == 1
+    training.train(SMALL, runs / "mine")
+    app = visit()
+    assert app.expander[1].label.startswith("Runs")
+    app.toggle[0].set_value(True).run()
+    assert not app.exception and not app.error
+    assert len(captions(app)) == 2
+    shutil.rmtree(runs / "mine" / "checkpoints")
+    st.cache_data.clear()
+    app.run()
+    assert "no run that was saved" in app.error[0].value
 
 
 @pytest.fixture

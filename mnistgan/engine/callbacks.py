@@ -40,7 +40,17 @@ class Session:
 
 
 class Callback:
-    """What may happen besides the steps. By itself, nothing does."""
+    """What may happen besides the steps. By itself, nothing does.
+
+    Attributes:
+        stop: It wants the run to stop: after the next row of the history, the run is
+            saved, as after Ctrl-C.
+    """
+
+    stop = False
+
+    def on_row(self, session: Session) -> None:
+        """After each row of the history. This time counts as training: be quick."""
 
     def on_preview(self, session: Session) -> None:
         """When a preview is due. This time does not count as training."""

@@ -67,13 +67,30 @@ def write_state(state: tf.train.Checkpoint, checkpoint: Path) -> None:
                 (checkpoint / name).write_bytes(file.read())
 
 
-def read_state(state: tf.train.Checkpoint, checkpoint: Path) -> None:
-    """Reads what `write_state` wrote."""
+@contextmanager
+def lifted(checkpoint: Path) -> Iterator[str]:
+    """What `write_state` wrote, in memory; yields where TensorFlow finds it."""
     with folder_in_memory() as memory:
         for path in checkpoint.glob("state.*"):
             with tf.io.gfile.GFile(f"{memory}/{path.name}", "wb") as file:
                 file.write(path.read_bytes())
-        state.read(f"{memory}/state").assert_consumed()
+        yield f"{memory}/state"
+
+
+def read_state(state: tf.train.Checkpoint, checkpoint: Path) -> None:
+    """Reads what `write_state` wrote."""
+    with lifted(checkpoint) as prefix:
+        state.read(prefix).assert_consumed()
+
+
+def read_seconds(checkpoint: Path) -> float:
+    """For how long a run had trained when a checkpoint was saved."""
+    with lifted(checkpoint) as prefix:
+        name = "seconds/.ATTRIBUTES/VARIABLE_VALUE"
+        found = tf.raw_ops.RestoreV2(
+            prefix=prefix, tensor_names=[name], shape_and_slices=[""], dtypes=["double"]
+        )
+    return float(found[0])
 
 
 def save(run: Path, state: tf.train.Checkpoint, best: int | None = None) -> None:

@@ -110,8 +110,11 @@ def take_steps(session: Session) -> Run:
             run, recent = dataclasses.replace(run, history=[*run.history, row]), []
             bar.set_description(f"Epoch {row['epoch']} of {settings.epochs}", False)
             bar.set_postfix({x: f"{row[x]:.2f}" for x in COLUMNS[2:]}, refresh=False)
+            if chief:
+                notify_row(session, run)
             waited = time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS
-            stop = session.cluster.any_stop(asked.is_set())
+            wanted = asked.is_set() or any(one.stop for one in session.callbacks)
+            stop = session.cluster.any_stop(wanted)
             if (waited or stop or epoch_ends) and chief:
                 saved_at = time.monotonic()
                 run = dataclasses.replace(run, seconds=time.monotonic() - began)
@@ -125,6 +128,12 @@ def preview(session: Session, run: Run) -> None:
     """Lets the callbacks show what the artist draws by now."""
     for callback in session.callbacks:
         callback.on_preview(session.at(run))
+
+
+def notify_row(session: Session, run: Run) -> None:
+    """Lets the callbacks follow the history, every few steps."""
+    for callback in session.callbacks:
+        callback.on_row(session.at(run))
 
 
 def save(session: Session, run: Run) -> None:

@@ -2,6 +2,7 @@
 
 import codecs
 import importlib
+import importlib.util
 import io
 import json
 import os
@@ -35,6 +36,13 @@ def import_extra(module: str, extra: str) -> ModuleType:
             f"this needs more ({error}): `{pip_install(extra)}`, or, in Colab, "
             f"%pip install {EXTRAS[extra]}"
         ) from error
+
+
+def in_notebook() -> bool:
+    """Whether a notebook's cell runs this, and `ipywidgets` is there to be shown."""
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    kernel = getattr(shell, "kernel", None)
+    return kernel is not None and importlib.util.find_spec("ipywidgets") is not None
 
 
 class NotReady(ImportError):

@@ -33,6 +33,24 @@ SCORES = (
 
 
 @dataclass(frozen=True)
+class Words:
+    """What the numbers of a run's history are called, where people see them.
+
+    Attributes:
+        losses: `d_loss` and `g_loss`; `loss_title` says what they are.
+        beliefs: `d_real` and `d_fake`, from 0 to 1; `belief_title` says of what.
+    """
+
+    losses: tuple[str, str] = ("detective", "artist")
+    loss_title: str = "Loss: lower is better for its owner"
+    beliefs: tuple[str, str] = ("for real digits", "for drawn digits")
+    belief_title: str = 'The detective\'s probability of "real"'
+
+
+GAN_OF_DIGITS = Words()
+
+
+@dataclass(frozen=True)
 class Run:
     """What a training run left behind.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mnistgan.engine.runs import GAN_OF_DIGITS, Words
 from mnistgan.engine.valid import RANGES, array, checked, grey_levels, shown
 
 # Each name's module holds a `PROJECT`. It is imported when it is needed, not before.
@@ -20,6 +21,7 @@ PROJECTS = {
     "conditional": "mnistgan.projects.conditional",
     "faces": "mnistgan.projects.faces",
     "music": "mnistgan.projects.music",
+    "own": "mnistgan.projects.own",
 }
 Dataset = tuple[np.ndarray, np.ndarray | None]
 
@@ -45,6 +47,8 @@ class Project:
         credit: Whose the pictures are, and under which licence; for cards and pages.
         limits: What its robots cannot do, in a sentence.
         hub_id: What a model hub calls the data set, if it has it.
+        words: What the numbers of its runs' history are called.
+        yours: Whether it has no pictures but the learner's; `load` refuses.
     """
 
     load: Callable[[Any, str | os.PathLike | None, Any], Dataset]
@@ -54,6 +58,8 @@ class Project:
     credit: str = ""
     limits: str = ""
     hub_id: str = ""
+    words: Words = GAN_OF_DIGITS
+    yours: bool = False
 
 
 def find_project(name: str) -> Project:
@@ -94,7 +100,10 @@ def load_dataset(
 
 def check_fits(settings: Any) -> None:
     """Refuses settings that do not suit the project's own pictures: ValueError."""
-    defaults = find_project(settings.project).defaults
+    project = find_project(settings.project)
+    if project.yours:
+        project.load(settings, None, slice(None))
+    defaults = project.defaults
     for name, usual in {"channels": 1, "classes": 0}.items():
         value, right = getattr(settings, name), defaults.get(name, usual)
         if value != right:

@@ -4,6 +4,7 @@ from tensorflow import keras
 from tensorflow.keras import layers
 
 from mnistgan.datasets.faces import CREDIT, load_faces
+from mnistgan.engine.runs import Words
 from mnistgan.models import build_generator
 from mnistgan.projects import Dataset, Project
 
@@ -71,6 +72,7 @@ PROJECT = Project(
         "generator_width": {"smoke": 16, "quick": 32, "laptop": 32, "full": 32},
         "noise_std": 0.3,  # thin: with more, specks are forgiven
     },
+    words=Words(beliefs=("for real faces", "for drawn faces")),
     credit=CREDIT,
     limits="It draws faces of one style, seen from the front, as fine as 28×28 points.",
 )

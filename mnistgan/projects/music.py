@@ -11,6 +11,7 @@ from tensorflow.keras import layers
 
 from mnistgan.datasets.chorales import BAR, RANGES, STEPS, WHITE_KEYS, load_rolls
 from mnistgan.engine.machine import import_extra
+from mnistgan.engine.runs import Words
 from mnistgan.engine.valid import array, checked
 from mnistgan.models import build_discriminator
 from mnistgan.projects import Dataset, Project
@@ -74,6 +75,7 @@ PROJECT = Project(
         "generator_width": 16,  # also where digits make do with less
         "discriminator_width": 16,
     },
+    words=Words(beliefs=("for Bach's notes", "for drawn notes")),
     credit="chorales by Johann Sebastian Bach, as music21 has written them down",
     limits="It draws four bars for four voices as a piano roll; it does not know what "
     "came before them.",

@@ -12,6 +12,7 @@ from tensorflow.keras import layers
 
 from mnistgan.data import prepare_image
 from mnistgan.engine.bars import slow
+from mnistgan.engine.runs import Words
 from mnistgan.engine.valid import checked, integer, pictures
 from mnistgan.models import build_features, build_generator
 from mnistgan.projects import Project
@@ -209,5 +210,11 @@ PROJECT = Project(
     build_vae_networks,
     {"hidden": 0, "generator_learning_rate": 3e-3, "discriminator_learning_rate": 3e-3},
     make_vae_step,
+    words=Words(
+        losses=("description (KL)", "reconstruction"),
+        loss_title="Loss, in nats: lower is better",
+        beliefs=("where there is ink", "where there is none"),
+        belief_title="How white it draws",
+    ),
     **CARD,
 )

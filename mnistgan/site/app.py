@@ -1,5 +1,6 @@
 """The website itself: `mnistgan site`, or `streamlit run mnistgan/site/app.py`."""
 
+import io
 import random
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from mnistgan import plots
 from mnistgan.engine import keras_state
 from mnistgan.photos import prepare_drawing
 from mnistgan.site import share
-from mnistgan.site.studio import AT_ONCE, Studio, identity, models
+from mnistgan.site.studio import AT_ONCE, COURSE, Studio, identity, models
 
 SEEDS = 1_000_000
 PHOTOS = ["jpg", "jpeg", "png", "webp"]  # without HEIC here, an iPhone sends JPEG
@@ -178,6 +179,32 @@ def take_home(studio: Studio) -> None:
         )
 
 
+@st.cache_data(max_entries=4, show_spinner="Comparing …")
+def draw_comparison(folders: list[str], identities: str) -> bytes:
+    """Runs side by side, as PNG; kept until one of them has learned more."""
+    file = io.BytesIO()
+    figure = plots.compare_runs(folders)
+    figure.savefig(file)
+    plots.plt.close(figure)
+    return file.getvalue()
+
+
+def show_runs() -> None:
+    """What was tried on this machine, and what came of it."""
+    robots = [path for name, path in models().items() if name != COURSE]
+    robots = robots[: len(plots.COLOURS)]
+    if not robots:
+        return
+    with st.expander("Runs: what did I try, and what came of it?"):
+        if not st.toggle("Compare them", help="It takes a moment."):
+            return
+        try:
+            folders = [str(path.parent) for path in robots]
+            st.image(draw_comparison(folders, " ".join(map(identity, robots))))
+        except (OSError, ValueError) as error:
+            st.error(f"They cannot be compared: {error}.")
+
+
 STYLE = """
 <style>
 /* The picture stays in view while a knob is moved, on a phone, too. */
@@ -225,6 +252,7 @@ def main() -> None:
     take_home(studio)
     with st.expander("How does it work?"):
         st.markdown(HOW.format(numbers=studio.noise_dim))
+    show_runs()
 
 
 main()

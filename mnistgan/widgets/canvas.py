@@ -5,7 +5,7 @@ from PIL import Image
 from tensorflow import keras
 
 from mnistgan import latent, photos, plots, sampling
-from mnistgan.widgets.explore import STIFF, make_button, widgets
+from mnistgan.widgets.parts import STIFF, make_button, widgets
 
 
 class DrawingCanvas:

@@ -12,13 +12,9 @@ from PIL import Image, ImageDraw
 from tensorflow import keras
 
 from mnistgan import latent, plots, sampling
-from mnistgan.engine.machine import import_extra
 from mnistgan.engine.valid import checked, integer
+from mnistgan.widgets.parts import STIFF, make_button, widgets
 
-import_extra("ipywidgets", "notebooks")
-import ipywidgets as widgets  # noqa: E402
-
-STIFF = {"flex": "0 0 auto", "align_self": "flex-start"}  # keeps a picture's shape
 SEEDS = 1_000_000  # that can be chosen
 REACH = 3.0  # sliders go from -3 to 3: 99.7% of a normal distribution
 
@@ -41,13 +37,6 @@ def make_painter(generator: keras.Model, pixels: int = 256) -> Callable:
         return plots.to_png(paint(noise[np.newaxis], label)[0], pixels)
 
     return paint_png
-
-
-def make_button(words: str, icon: str, action: Callable[[], None]) -> widgets.Button:
-    """Makes a button that does something when it is clicked."""
-    button = widgets.Button(description=words, icon=icon)
-    button.on_click(lambda _: action())
-    return button
 
 
 def make_slider(name: str, follow: Callable[[dict], None]) -> widgets.FloatSlider:
