@@ -1,7 +1,10 @@
 # Two commands matter: `make digits` and `make test`. `make help` lists the rest.
 PYTHON ?= python3
 BIN := .venv/bin
+# What a learner needs, and that with all that tests and builds the course.
+LEARNER := course,export
 READY := .venv/.ready
+TOOLS := .venv/.tools
 
 .PHONY: help digits test test-faults test-seeds test-matrix audit lab explore site clean pins mirrors badges bench robot pictures screenshots
 
@@ -11,26 +14,27 @@ help: ## list these commands
 digits: $(READY) ## teach a robot to draw digits; the pictures land in runs/digits
 	$(BIN)/python -m mnistgan train
 
-test: $(READY) chromium ## everything that CI runs: lint, types, tests, every notebook
+test: $(TOOLS) chromium ## everything that CI runs: lint, types, tests, every notebook
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
 	rm -rf build/runs
 	@# Two processes with a thread each: steps are too small for two threads to share.
 	MNISTGAN_RUNS="$(CURDIR)/build/runs" MNISTGAN_PRESET=smoke \
 	  TF_NUM_INTRAOP_THREADS=$${TF_NUM_INTRAOP_THREADS:-1} OMP_NUM_THREADS=1 \
 	  $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
-test-faults: $(READY) ## the long form of the fault tests: 20 kills, 200 flipped bytes
+test-faults: $(TOOLS) ## the long form of the fault tests: 20 kills, 200 flipped bytes
 	FAULTS=10 $(BIN)/python -m pytest -o addopts="" tests/test_faults.py
 
-test-seeds: $(READY) ## how near is each check on a trained robot to failing? (hours)
+test-seeds: $(TOOLS) ## how near is each check on a trained robot to failing? (hours)
 	$(BIN)/python tests/benchmarks/variants.py
 
-test-matrix: $(READY) ## the engine and notebooks 01-03 under every Python here (an hour)
+test-matrix: $(TOOLS) ## the engine and notebooks 01-03 under every Python here (an hour)
 	$(BIN)/python tests/tools/matrix.py
 
-audit: $(READY) ## are there known holes in what the course installs? (needs a network)
+audit: $(TOOLS) ## are there known holes in what the course installs? (needs a network)
 	$(BIN)/uv tool run pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 lab: $(READY) ## open the notebooks in JupyterLab
@@ -56,25 +60,25 @@ chromium:
 # The preset that its notebooks are run with: `smoke` takes what `make test` has run.
 PRESET ?= quick
 .PHONY: book
-book: $(READY) ## the course as a web book, with all that the notebooks show
+book: $(TOOLS) ## the course as a web book, with all that the notebooks show
 	MNISTGAN_PRESET=$(PRESET) $(BIN)/python tests/tools/book.py
 
 clean: ## remove the environment and all that tests made; your runs stay
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	find mnistgan tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
-pins: $(READY) ## refresh constraints.txt: the newest versions that go together
+pins: $(TOOLS) ## refresh constraints.txt: the newest versions that go together
 	$(BIN)/uv pip compile --upgrade --universal --python-version 3.10 --extra all \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --output-file constraints.txt pyproject.toml
 
-mirrors: $(READY) ## copy the taught functions from the package into their notebooks
+mirrors: $(TOOLS) ## copy the taught functions from the package into their notebooks
 	$(BIN)/python tests/tools/course.py mirrors
 
-badges: $(READY) ## write the course's address everywhere: make badges REPO=owner/name
+badges: $(TOOLS) ## write the course's address everywhere: make badges REPO=owner/name
 	$(BIN)/python tests/tools/course.py badges $(REPO)
 
-bench: $(READY) ## how fast is the step, how good the drawings, beside others? (an hour)
+bench: $(TOOLS) ## how fast is the step, how good the drawings, beside others? (an hour)
 	@echo "Fetching PyTorch and JAX, which the course is compared with: some minutes."
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python tests/benchmarks/speed.py
@@ -89,11 +93,11 @@ robot: $(READY) ## train the robot that comes with the course again, and judge i
 	$(BIN)/python -m mnistgan judge --model mnistgan/pretrained/digits.keras \
 	  --json mnistgan/pretrained/digits.json
 
-screenshots: $(READY) chromium ## take the pictures of website and notebook again
+screenshots: $(TOOLS) chromium ## take the pictures of website and notebook again
 	-$(BIN)/python -m pytest -q -o addopts="" tests/test_browser.py tests/test_page.py
 	$(BIN)/python images/make.py screenshots
 
-pictures: $(READY) ## make the pictures in images/ again
+pictures: $(TOOLS) ## make the pictures in images/ again
 	$(BIN)/python images/make.py
 	$(BIN)/python images/make_photos.py
 	$(BIN)/python images/make_projects.py
@@ -102,14 +106,23 @@ pictures: $(READY) ## make the pictures in images/ again
 	$(BIN)/python images/make_workers.py
 
 # pip alone prints either nothing for minutes, or a line for each of 250 packages.
-$(READY): pyproject.toml constraints.txt
-	@echo "Making the course's environment, .venv: 4 GB, this one time."
+define install
 	@echo "It takes two minutes on a quick line, and ten or more on a slow one."
 	@$(PYTHON) -m venv .venv
-	@{ $(BIN)/pip install --constraint constraints.txt --editable '.[all]' 2>&1 || \
+	@{ $(BIN)/pip install --constraint constraints.txt --editable '.[$(1)]' 2>&1 || \
 	  echo "FAILED"; } | while read -r first rest; do case "$$first" in \
 	  Collecting) n=$$((n + 1)); printf '\r  %s packages fetched ' $$n ;; \
 	  Installing) printf '\n  unpacking them: a minute or two\n' ;; \
 	  ERROR:* | error:*) printf '\n%s %s\n' "$$first" "$$rest" ;; \
 	  FAILED) exit 1 ;; esac; done
+endef
+
+$(READY): pyproject.toml constraints.txt
+	@echo "Making the course's environment, .venv: 3.4 GB, this one time."
+	$(call install,$(LEARNER))
 	@touch $@
+
+$(TOOLS): pyproject.toml constraints.txt
+	@echo "Making the environment with all that tests the course, .venv: 4 GB."
+	$(call install,all)
+	@touch $(READY) $@

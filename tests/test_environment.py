@@ -136,6 +136,7 @@ def test_colab_uses_a_folder_that_was_brought_along(
 
 
 PIP = """#!/bin/sh
+echo "$@" > "$(dirname "$0")/asked"
 for name in $(seq 250); do echo "Collecting $name==1.0"; echo "  Using $name"; done
 [ -z "$BREAK" ] || { echo "ERROR: no such package"; exit 1; }
 echo "Installing collected packages: all of them"
@@ -143,11 +144,15 @@ echo "Installing collected packages: all of them"
 
 
 @pytest.mark.parametrize("broken", ["", "yes"])
-def test_making_the_environment_says_what_it_does_but_no_more(tmp_path, broken):
-    pip, ready = tmp_path / "pip", tmp_path / "ready"
+@pytest.mark.parametrize("name, extras", [("READY", "course,export"), ("TOOLS", "all")])
+def test_making_the_environment_says_what_it_does_but_no_more(
+    tmp_path, broken, name, extras
+):
+    pip, ready = tmp_path / "pip", tmp_path / name
     pip.write_text(PIP)
     pip.chmod(0o755)
-    command = ["make", "PYTHON=true", f"BIN={tmp_path}", f"READY={ready}", str(ready)]
+    places = [f"READY={tmp_path / 'READY'}", f"TOOLS={tmp_path / 'TOOLS'}"]
+    command = ["make", "PYTHON=true", f"BIN={tmp_path}", *places, str(ready)]
     done = subprocess.run(
         command,
         cwd=course.ROOT,
@@ -159,12 +164,13 @@ def test_making_the_environment_says_what_it_does_but_no_more(tmp_path, broken):
     assert said.count("\n") < 8 and "Using" not in said  # the count keeps its line
     assert (done.returncode == 0, ready.exists()) == (not broken, not broken)
     assert ("no such package" in said) == bool(broken)
+    assert f"--editable .[{extras}]" in (tmp_path / "asked").read_text()
 
 
 def test_the_environment_fits_into_the_disk_that_the_readme_asks_for():
     wanted = re.search(r"(\d+) GB of disk", (course.ROOT / "README.md").read_text())
     place = course.ROOT / ".venv"
-    if not (place / ".ready").exists():
+    if not (place / ".tools").exists():
         pytest.skip("the environment lies elsewhere")
     kilobytes = subprocess.run(["du", "-sk", place], capture_output=True, text=True)
     used = int(kilobytes.stdout.split()[0]) / 1e6

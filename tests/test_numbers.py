@@ -104,6 +104,11 @@ def card():
     return json.loads((ROOT / "mnistgan" / "pretrained" / "digits.json").read_text())
 
 
+def environment_size():
+    """What `make digits` says of the environment that it makes, in GB."""
+    return float(re.search(r"venv: (.+?) GB", (ROOT / "Makefile").read_text())[1])
+
+
 def typical(preset, column):
     """The median over the seeds of a preset in the recipe's last table."""
     rows = [row for row in tables("lessons/recipe.md") if row[0] == preset]
@@ -131,6 +136,9 @@ HELD = {
     "README.md": {
         "20": lambda: PRESETS["full"]["epochs"],
         "1.3": lambda: build_generator().count_params() * 2 * 4 / 3 / 1e6,  # base64
+        "3.4": lambda: float(
+            re.search(r"venv: (.+?) GB", (ROOT / "Makefile").read_text()).group(1)
+        ),
     },
     "lessons/02": {
         "0.02": lambda: build_generator().layers[1].kernel_initializer.stddev,

@@ -30,7 +30,10 @@ FOLDERS = dict.fromkeys(("lessons", "notebooks", "notebooks/solutions"), "index.
 FOLDERS |= {"images": "gallery.md", "tests": "tests/README.md"}  # the others get pages
 LINK = re.compile(r"(!?)\[((?:[^][]|!\[[^]]*\]\([^)]*\))*)\]\(([^)\s]+)\)")
 FENCED = re.compile(r"(^```.*?^```)", re.M | re.S)
-BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
+BADGES = {  # pictures on other hosts, and ours
+    "https://colab.research.google.com/assets/colab-badge.svg": "static/colab.svg",
+    "https://kaggle.com/static/images/open-in-kaggle.svg": "static/kaggle.svg",
+}
 APART = "---\norphan: true\n---\n"  # not in the list of contents
 MOVES = """\
 <p class="moves">In the notebook, this moves. A robot that moves here, too, lies on
@@ -101,8 +104,8 @@ class Links:
     def place(self, mark: str, words: str, target: str, page: str) -> str:
         """Where a link leads in the book."""
         here = Path(page).parent.as_posix()
-        if target == BADGE:
-            return relpath("static/colab.svg", here)
+        if target in BADGES:
+            return relpath(BADGES[target], here)
         if target.startswith(("#", "http:", "https:", "mailto:")):
             return target
         path, _, anchor = target.partition("#")

@@ -19,9 +19,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PLACEHOLDER = "OWNER"
 SETUP = """\
 # @title Set-up: run this cell first
+import os
 import sys
 
-if "google.colab" in sys.modules:
+if "google.colab" in sys.modules or "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
     %pip install -q --no-deps git+{repository} importlib_resources
     sys.path += ["mnistgan", "drive/MyDrive/mnistgan"]  # a folder that you brought
 try:
@@ -79,13 +80,17 @@ def setup_source(address: str | None = None) -> str:
 
 
 def badge(path: Path) -> str:
-    """The Colab badge of one notebook."""
+    """The badges of one notebook: it opens in Colab, and in Kaggle."""
     place = repository().removeprefix("https://github.com/")
     name = path.relative_to(ROOT).as_posix()
     colab = "https://colab.research.google.com"
+    kaggle = "https://kaggle.com"
+    source = f"https://github.com/{place}/blob/main/{name}"
     return (
         f"[![Open in Colab]({colab}/assets/colab-badge.svg)]"
-        f"({colab}/github/{place}/blob/main/{name})"
+        f"({colab}/github/{place}/blob/main/{name}) "
+        f"[![Open in Kaggle]({kaggle}/static/images/open-in-kaggle.svg)]"
+        f"({kaggle}/kernels/welcome?src={source})"
     )
 
 
