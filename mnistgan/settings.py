@@ -22,7 +22,8 @@ from mnistgan.projects import PROJECTS, find_project
 PRESETS = {
     "smoke": {
         "epochs": 1,
-        "batch_size": 32,
+        "pictures": 30_000,
+        "batch_size": 16,
         "previews": 6,
         "generator_width": 8,
         "discriminator_width": 8,
@@ -247,7 +248,8 @@ def choose_settings(
     values |= {"mixed_precision": likes_bfloat16(), "jit_compile": has_gpu()}
     found = find_project(project)
     own = found.defaults
-    values["epochs"] *= 60_000 // own.get("pictures", 60_000)  # as many steps as digits
+    album = values.get("pictures", 60_000)
+    values["epochs"] *= album // own.get("pictures", album)  # as many steps as digits
     for key, value in own.items():
         values[key] = value[name] if isinstance(value, dict) else value
     count = changes.get("pictures")

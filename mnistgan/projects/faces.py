@@ -67,7 +67,7 @@ PROJECT = Project(
         "hidden": 0,
         "pictures": 10_000,
         "judged": 0,
-        "epochs": {"smoke": 6, "quick": 12, "laptop": 24, "full": 36},
+        "epochs": {"smoke": 3, "quick": 12, "laptop": 24, "full": 36},
         # Colours need more patterns than ink.
         "generator_width": {"smoke": 16, "quick": 32, "laptop": 32, "full": 32},
         "noise_std": 0.3,  # thin: with more, specks are forgiven
