@@ -90,31 +90,27 @@ class Links:
         self.folders: set[str] = set()
         self.pictures: dict[str, tuple[str, str]] = {}
 
-    def rewrite(self, text: str, page: str) -> str:
-        """A page's words, with links that work where `page` lies in the book."""
+    def rewrite(self, text: str, page: str, at: str = "") -> str:
+        """A page's words, with links that work in the book; `at` is another page."""
+        here = Path(at or page).parent.as_posix()
 
         def change(found: re.Match) -> str:
             mark, words, target = found.groups()
             if not mark and words.startswith("!"):  # a picture that is a link
-                words = self.rewrite(words, page)
-            return f"{mark}[{words}]({self.place(mark, words, target, page)})"
+                words = self.rewrite(words, page, at)
+            if target in BADGES:
+                return f"{mark}[{words}]({relpath(BADGES[target], here)})"
+            if target.startswith(("#", "http:", "https:", "mailto:")):
+                return f"{mark}[{words}]({target})"
+            path, hash_mark, anchor = target.partition("#")
+            path = normpath(f"{Path(page).parent.as_posix()}/{path}")
+            if mark:
+                self.pictures.setdefault(path, (words, page))
+            elif path not in self.known:
+                path = self.place_of_code(path)
+            return f"{mark}[{words}]({relpath(path, here)}{hash_mark}{anchor})"
 
         return LINK.sub(change, text)
-
-    def place(self, mark: str, words: str, target: str, page: str) -> str:
-        """Where a link leads in the book."""
-        here = Path(page).parent.as_posix()
-        if target in BADGES:
-            return relpath(BADGES[target], here)
-        if target.startswith(("#", "http:", "https:", "mailto:")):
-            return target
-        path, _, anchor = target.partition("#")
-        path = normpath(f"{here}/{path}")
-        if mark:
-            self.pictures.setdefault(path, (words, page))
-        elif path not in self.known:
-            path = self.place_of_code(path)
-        return relpath(path, here) + (f"#{anchor}" if anchor else "")
 
     def place_of_code(self, path: str) -> str:
         """The page of a file with code, or of a folder; it will be made."""
@@ -197,9 +193,9 @@ def write_glossary(links: Links) -> None:
     lines = ["# Glossary", "", "All words to know, from all lessons.", ""]
     for _, entry, page in sorted(words_to_know(), key=lambda x: x[0].lower()):
         number = Path(page).name[:2]
-        entry = links.rewrite(links.rewrite(entry, page), page)
+        entry = links.rewrite(entry, page, at="glossary.md")
         lines.append(f"- {entry} ([lesson {number}]({page}))")
-    write("glossary.md", "\n".join(lines).replace("](..", "](.") + "\n")
+    write("glossary.md", "\n".join(lines) + "\n")
 
 
 def write_gallery(links: Links) -> None:
@@ -217,6 +213,8 @@ def write_source() -> None:
     shutil.rmtree(source, ignore_errors=True)
     shutil.copytree(PLAN, source, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "images", source / "images")
+    preset = executed.folder().name
+    write("index.md", (PLAN / "index.md").read_text().replace("PRESET", preset))
     links = Links(pages())
     for page in pages():
         write_notebook(page, links) if page.endswith(".ipynb") else write_text(
