@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from mnistgan.engine import checkpoints, files, runs, valid
+from mnistgan.engine import files, runs, valid
 from mnistgan.engine.runs import GAN_OF_DIGITS, Words
 from mnistgan.metrics import BANDS, power_spectrum
 
@@ -334,6 +334,8 @@ def draw_run(curves: Sequence[Any], folder: Path, **style: str) -> None:
     Raises:
         ValueError: It has not been saved yet.
     """
+    from mnistgan.engine import checkpoints  # brings TensorFlow, plots alone do not
+
     history, last = runs.read_history(folder), checkpoints.newest(folder)
     if not history or last is None or not (folder / "grid.png").exists():
         raise ValueError(f"{folder} holds no run that was saved; train one first")

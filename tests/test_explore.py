@@ -16,10 +16,10 @@ from mnistgan.widgets import explore
 
 
 def test_a_kernel_without_ipywidgets_gets_a_sentence(monkeypatch):
-    for name in ("explore", "canvas"):
+    for name in ("explore", "canvas", "live", "parts"):
         monkeypatch.delitem(sys.modules, f"mnistgan.widgets.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
-    for name in ("explore", "canvas"):
+    for name in ("explore", "canvas", "live"):
         with pytest.raises(
             ImportError, match=r"this needs more .* 'mnistgan\[notebooks\]'"
         ):
