@@ -248,8 +248,7 @@ def choose_settings(
     values |= {"mixed_precision": likes_bfloat16(), "jit_compile": has_gpu()}
     found = find_project(project)
     own = found.defaults
-    album = values.get("pictures", 60_000)
-    values["epochs"] *= album // own.get("pictures", album)  # as many steps as digits
+    values["epochs"] *= 60_000 // own.get("pictures", 60_000)  # as many steps as digits
     for key, value in own.items():
         values[key] = value[name] if isinstance(value, dict) else value
     count = changes.get("pictures")

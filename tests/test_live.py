@@ -7,24 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from test_training import SMALL
 
 from mnistgan import training
 from mnistgan.engine import machine
 from mnistgan.engine.runs import Run
 from mnistgan.projects import find_project
-from mnistgan.settings import Settings
 from mnistgan.widgets import live
-
-SMALL = Settings(
-    preset="quick",
-    epochs=4,
-    pictures=800,
-    batch_size=16,
-    noise_dim=8,
-    generator_width=2,
-    discriminator_width=2,
-    previews=1,
-)
 
 
 @pytest.fixture
@@ -65,12 +54,12 @@ def test_the_button_stops_the_run_which_goes_on_later(shown, tmp_path, monkeypat
 
     def click(view, session):
         on_row(view, session)
-        if session.run.step == 75:
+        if session.run.step == 65:
             view.button.click()
 
     monkeypatch.setattr(live.LiveView, "on_row", click)
     run = training.train(SMALL, tmp_path)
-    assert run.step == 75 and not run.finished
+    assert run.step == 65 and not run.finished
     assert views[0].button.disabled
     assert training.train(SMALL, tmp_path).finished
     assert len(shown) == 4

@@ -124,18 +124,18 @@ def draw_curves(history: list[dict[str, float]], words: Words) -> str:
     if not history:
         return "<b>The first numbers come in a moment.</b>"
     rows = history[:: -(-len(history) // MOST_POINTS) or 1]
-    names, styles = ("d_loss", "g_loss"), (plots.BLUE, f"{plots.ORANGE};dashed")
-    losses = np.array([[row[name] for name in names] for row in rows])
+    losses = np.array([[row["d_loss"], row["g_loss"]] for row in rows])
+    styles = (plots.BLUE, "", "━"), (plots.ORANGE, "5 3", "╍")
     top = max(losses.max(), 1e-6)
     lines, legend = "", ""
     for values, style, word in zip(losses.T, styles, words.losses, strict=True):
-        colour, _, dashed = style.partition(";")
+        colour, dashes, mark = style
         points = zip(np.linspace(0, WIDE, len(values)), values, strict=True)
         path = " ".join(f"{x:.0f},{HIGH * (1 - y / top):.1f}" for x, y in points)
-        stroke = f'stroke="{colour}" stroke-dasharray="{"5 3" if dashed else ""}"'
+        stroke = f'stroke="{colour}" stroke-dasharray="{dashes}"'
         lines += f'<polyline points="{path}" fill="none" stroke-width="2" {stroke}/>'
-        mark = f'<span style="color:{colour}">{"╍" if dashed else "━"}</span>'
-        legend += f"{mark} {html.escape(word)} {values[-1]:.2f} &ensp;"
+        legend += f'<span style="color:{colour}">{mark}</span> '
+        legend += f"{html.escape(word)} {values[-1]:.2f} &ensp;"
     meters = ""
     for name, word in zip(("d_real", "d_fake"), words.beliefs, strict=True):
         value = history[-1][name]

@@ -167,11 +167,10 @@ def write_code(links: Links) -> None:
             if path.suffix in CODE and path.suffix and "__pycache__" not in str(path)
         )
         links.code.update(files)
-        names = [f"- [`{one}`]({relpath(one, folder)}.md)" for one in files]
-        inside = [name.replace("](", f"]({Path(folder).name}/") for name in names]
-        write(
-            f"code/{folder}.md", "\n".join([APART + f"# `{folder}/`", "", *inside, ""])
-        )
+        lines = [
+            f"- [`{one}`]({relpath(one, Path(folder).parent)}.md)" for one in files
+        ]
+        write(f"code/{folder}.md", "\n".join([f"{APART}# `{folder}/`", "", *lines, ""]))
     for name in sorted(links.code):
         path = ROOT / name
         kind, text = CODE[path.suffix], path.read_text()
