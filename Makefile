@@ -118,7 +118,7 @@ define install
 endef
 
 $(READY): pyproject.toml constraints.txt
-	@echo "Making the course's environment, .venv: 3.7 GB, this one time."
+	@echo "Making the course's environment, .venv: 3.6 GB, this one time."
 	$(call install,$(LEARNER))
 	@touch $@
 

@@ -136,7 +136,7 @@ HELD = {
     "README.md": {
         "20": lambda: PRESETS["full"]["epochs"],
         "1.3": lambda: build_generator().count_params() * 2 * 4 / 3 / 1e6,  # base64
-        "3.7": environment_size,
+        "3.6": environment_size,
     },
     "lessons/02": {
         "0.02": lambda: build_generator().layers[1].kernel_initializer.stddev,
