@@ -25,6 +25,8 @@ from mnistgan.projects import digits, music  # noqa: E402
 from mnistgan.sampling import PRETRAINED, draw, interpolate, load_generator, make_noise  # noqa: E402
 from mnistgan.settings import Settings, choose_settings, runs_folder  # noqa: E402
 from mnistgan.widgets import explore  # noqa: E402
+from mnistgan.widgets.playground import PointGan  # noqa: E402
+from mnistgan.widgets.points import make_points  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 RUN = runs_folder() / "digits"
@@ -105,6 +107,24 @@ def layers():
         if name != 64:
             arrow(axes, (x - 0.6, 1.6), (x - 0.1, 1.6))
     plots.save_figure(figure, HERE / "generator.png")
+
+
+def points():
+    """The game on points: how it goes on, and an artist in a hurry."""
+    figure, places = plt.subplots(1, 4, figsize=(11, 3), layout="constrained")
+    gan = PointGan(make_points("eight clusters"))
+    for axes, rounds in zip(places, (0, 100, 900, 300), strict=True):
+        if axes is places[-1]:
+            gan.restart(gan.real_points)
+            gan.generator_learning_rate = 0.03
+            gan.discriminator_learning_rate = 0.003
+        gan.play(rounds)
+        axes.imshow(gan.paint(500))
+        axes.set_title(f"after {gan.rounds} rounds")
+        axes.set_axis_off()
+    places[-1].set_title("an artist in a hurry")
+    plots.save_figure(figure, HERE / "points.png")
+    light_copy(Image.open(HERE / "points.png"), "points.png", colours=200)
 
 
 def prepare(digit):
@@ -248,11 +268,12 @@ def explorers():
 
 def screenshots():
     """Those of the browser tests that the lessons show, with the words on the page."""
-    for name in ("lab", "live", "site", "site_phone", "page"):
+    for name in ("lab", "live", "playground", "site", "site_phone", "page"):
         shot = HERE.parent / "build" / "screenshots" / f"{name}.png"
         image, words = Image.open(shot), shot.with_suffix(".txt")
         image.thumbnail((900, 900))
-        light_copy(image, shot.name, words=words.read_text() if words.exists() else "")
+        said = words.read_text() if words.exists() else ""
+        light_copy(image, shot.name, colours=128, words=said)
 
 
 if sys.argv[1:] == ["screenshots"]:
@@ -264,6 +285,7 @@ elif __name__ == "__main__":
     real, labels = data.load_mnist("test")
     gan(data.prepare_all(real[labels == 3][:1])[0], drawings[0])
     layers()
+    points()
     prepare(real[labels == 5][0])
     grid = Image.fromarray(plots.tile(drawings)).resize(
         (396, 396), Image.Resampling.BOX

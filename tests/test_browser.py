@@ -195,6 +195,48 @@ def test_training_can_be_watched_in_jupyterlab_and_stopped(browser, tmp_path, no
         watch(1)
 
 
+PLAYGROUND = """\
+from mnistgan.widgets.playground import Playground
+
+playground = Playground("ring")
+playground.play(200)
+playground.box
+"""
+ROUND = (
+    "Number(document.querySelector('.jp-Notebook').innerText.match(/round (\\d+)/)[1])"
+)
+
+
+def test_the_game_on_points_is_played_by_keyboard(browser, tmp_path, no_news):
+    cells = [nbformat.v4.new_code_cell(PLAYGROUND)]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=PYTHON)
+    nbformat.write(notebook, tmp_path / "playground.ipynb")
+    with jupyterlab(browser, tmp_path, "playground.ipynb") as page:
+        run_all(page)
+        picture = page.locator("img.mnistgan-playground")
+        picture.wait_for()
+        page.get_by_text("round 200").wait_for()
+        cell = page.locator(".jp-Notebook .jp-Cell").last
+        page.wait_for_timeout(1000)
+        matches_the_lessons("playground", cell, cell)
+        before = picture.get_attribute("src")
+        page.get_by_role("button", name="detective learns").press("Enter")
+        page.wait_for_function(
+            "old => document.querySelector('img.mnistgan-playground').src !== old",
+            arg=before,
+        )
+        assert page.evaluate(ROUND) == 200  # the artist has rested
+        page.get_by_role("button", name="one round").press("Enter")
+        page.get_by_text("round 201").wait_for()
+        play = page.locator(".jupyter-widgets-play button, .widget-play button").first
+        play.press("Enter")
+        page.wait_for_function(f"{ROUND} > 230")
+        play.press("Enter")
+        page.wait_for_timeout(1000)
+        page.get_by_role("button", name="start again").press("Enter")
+        page.get_by_text("round 0").wait_for()
+
+
 def test_the_page_of_make_explore_is_alive(browser):
     port = free_port()
     command = [sys.executable, "-m", "mnistgan", "explore"]

@@ -202,7 +202,10 @@ HELD = {
         "500": lambda: round(2 * 2000**3 / (365 * 24 * 3600), -2),  # years
     },
     "notebooks/01": {"246": lambda: 60_000 * 64 * 64 / 1e6},
-    "notebooks/02": {"0.9": lambda: batch_norm(build_generator()).momentum},
+    "notebooks/02": {
+        "0.9": lambda: batch_norm(build_generator()).momentum,
+        "4,096": lambda: math.prod(build_generator().output_shape[1:]),
+    },
     "notebooks/04": {
         "0.1": lambda: 1 / 10,
         "0.5": lambda: np.abs(np.fft.fftfreq(64)).max(),
@@ -242,6 +245,7 @@ HELD = {
 TOLD = {
     "README.md": {"an example": "500"},
     "lessons/01": {"LeCun, Cortes and Burges": "20×20"},
+    "lessons/02": {"images/points.png": "100 1000"},
     "lessons/03": {
         "Radford and others": "0.0002 128 100",
         "images/losses.png": "1.4 1.3 0.7 0.8 1.05 0.6 0.4",
