@@ -268,7 +268,7 @@ def explorers():
 
 def screenshots():
     """Those of the browser tests that the lessons show, with the words on the page."""
-    for name in ("lab", "live", "playground", "site", "site_phone", "page"):
+    for name in ("lab", "live", "playground", "quiz", "site", "site_phone", "page"):
         shot = HERE.parent / "build" / "screenshots" / f"{name}.png"
         image, words = Image.open(shot), shot.with_suffix(".txt")
         image.thumbnail((900, 900))

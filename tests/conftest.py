@@ -70,11 +70,16 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What takes longest begins first, and the judge before those who need it."""
+    """What takes longest begins first, and the judge before those who need it.
+
+    The notebooks about music and machines do not: they fill the time.
+    """
     for item in items:
         if item.path.suffix == ".ipynb":  # most use a robot, and few can do without
             item.add_marker("trained")
-    order = ["notebooks", JUDGE, *LATER.values(), "test_workers.py", "test_faults.py"]
+    later, without_judge = dict.fromkeys(LATER.values())
+    order = [JUDGE, without_judge, "notebooks", later, "test_workers.py"]
+    order += ["test_faults.py"]
 
     def place(item):
         scope = scope_of(item.path)

@@ -237,6 +237,31 @@ def test_the_game_on_points_is_played_by_keyboard(browser, tmp_path, no_news):
         page.get_by_text("round 0").wait_for()
 
 
+QUIZ = """\
+from mnistgan.sampling import PRETRAINED, load_generator
+from mnistgan.widgets.quiz import Quiz
+
+quiz = Quiz(load_generator(PRETRAINED))
+quiz.box
+"""
+
+
+def test_the_quiz_is_played_by_keyboard(browser, tmp_path, no_news):
+    cells = [nbformat.v4.new_code_cell(QUIZ)]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=PYTHON)
+    nbformat.write(notebook, tmp_path / "quiz.ipynb")
+    with jupyterlab(browser, tmp_path, "quiz.ipynb") as page:
+        run_all(page)
+        for number in range(1, 21):
+            page.get_by_text(f"Picture {number} of 20").wait_for()
+            page.get_by_role("button", name="real").press("Enter")
+        page.get_by_text("A coin would get 10").wait_for()
+        page.locator("img").nth(1).wait_for()
+        cell = page.locator(".jp-Notebook .jp-Cell").last
+        page.wait_for_timeout(1000)
+        matches_the_lessons("quiz", cell, cell)
+
+
 def test_the_page_of_make_explore_is_alive(browser):
     port = free_port()
     command = [sys.executable, "-m", "mnistgan", "explore"]

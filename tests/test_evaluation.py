@@ -20,8 +20,17 @@ def real_judge():
     return evaluation.load_judge()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_round():
+    """The second judge learns for one round here: it takes four times as long."""
+    with pytest.MonkeyPatch.context() as patch:
+        quick = dataclasses.replace(evaluation.SECOND, epochs=1)
+        patch.setattr(evaluation, "SECOND", quick)
+        yield
+
+
 @pytest.fixture(scope="module")
-def second_judge():
+def second_judge(one_round):
     """The other one, which looks at 64×64."""
     return evaluation.load_judge(settings=evaluation.SECOND)
 

@@ -99,7 +99,7 @@ def test_every_page_works(runs):
     app.slider[0].set_value(2.0).run()
     app.button[0].click().run()
     assert not app.exception
-    for name in ("Many pictures", "Morph", "Copy my digit"):
+    for name in ("Many pictures", "Morph", "Copy my digit", "Real or drawn?"):
         app.radio[0].set_value(name).run()
         assert not app.exception, name
 
@@ -178,6 +178,35 @@ def test_a_robot_that_cannot_search_says_so(runs, monkeypatch, robot, words):
     assert not app.exception and words in app.info[0].value
     with pytest.raises(ValueError, match=words):
         studio.Studio(file).copy(np.zeros((64, 64, 1), np.uint8))
+
+
+def press(app, label):
+    next(button for button in app.button if button.label == label).click().run()
+    assert not app.exception
+
+
+def test_a_quiz_is_played_to_its_end(runs):
+    (runs / "mine").mkdir()
+    training.train(SMALL, runs / "mine")
+    app = visit()
+    app.radio[0].set_value("Real or drawn?").run()
+    for number in range(20):
+        assert f"Picture {number + 1} of 20" in app.markdown[0].value
+        press(app, "Real")
+    words = app.markdown[0].value
+    assert "You: " in words and "The detective: " in words
+    assert "A coin would get 10" in words and "The judge" not in words
+    press(app, "New pictures")
+    assert "Picture 1 of 20" in app.markdown[0].value
+
+
+def test_a_quiz_needs_a_robot_that_draws_digits(runs, monkeypatch):
+    file = runs / "robot.keras"
+    build_generator(8, 2, 3).save(file)
+    monkeypatch.setattr(studio, "models", lambda: {"mine": file})
+    app = visit()
+    app.radio[0].set_value("Real or drawn?").run()
+    assert not app.exception and "draws no digits" in app.info[0].value
 
 
 def test_all_knobs_go_back_to_the_middle(runs):

@@ -20,9 +20,13 @@ import keras
 
 from mnistgan import plots
 from mnistgan.engine import keras_state
+from mnistgan.evaluation import Judge, load_judge
 from mnistgan.photos import prepare_drawing
+from mnistgan.settings import runs_folder
 from mnistgan.site import share
 from mnistgan.site.studio import AT_ONCE, COURSE, Studio, identity, models
+from mnistgan.widgets import questions
+from mnistgan.widgets.questions import Questions
 
 SEEDS = 1_000_000
 PHOTOS = ["jpg", "jpeg", "png", "webp"]  # without HEIC here, an iPhone sends JPEG
@@ -154,6 +158,49 @@ def copy_photo(studio: Studio, label: int | None) -> None:
         st.download_button("Download it (PNG)", png, "copy.png", "image/png")
 
 
+@st.cache_resource(show_spinner="The judge is coming …")
+def open_judge(kept: bool) -> Judge | None:
+    """The judge, if there is one already: visitors do not wait until it has learned."""
+    return load_judge() if kept else None
+
+
+@st.cache_data(max_entries=50, show_spinner="The pictures are being mixed …")
+def mix_pictures(_studio: Studio, path: str, identity: str, seed: int) -> Questions:
+    """The pictures of a quiz, kept while somebody answers."""
+    return questions.make_questions(_studio.generator, seed=seed)
+
+
+def play_quiz(studio: Studio, label: int | None) -> None:
+    """Twenty pictures, one at a time: real or drawn?"""
+    if studio.no_quiz:
+        st.info(studio.no_quiz)
+        return
+    seed = st.session_state.setdefault("quiz", random.randrange(SEEDS))
+    other = {"quiz": random.randrange(SEEDS), "answers": []}
+    answers = st.session_state.setdefault("answers", [])
+    quiz = mix_pictures(studio, str(studio.path), identity(studio.path), seed)
+    number = len(answers)
+    if number < questions.COUNT:
+        st.write(f"**Picture {number + 1} of {questions.COUNT}:** real or drawn?")
+        st.image(plots.to_png(quiz.images[number], 320), width=320)
+        for column, (words, sign) in zip(
+            st.columns(2), {"Real": 1.0, "Drawn": -1.0}.items(), strict=True
+        ):
+            said = {"answers": [*answers, sign]}
+            column.button(words, on_click=put, args=[said], width="stretch")
+        return
+    kept = (runs_folder() / "judge" / "judge.json").exists()
+    machines = questions.ask_machines(quiz, studio.discriminator, open_judge(kept))
+    results = {
+        name: questions.score_answers(found, quiz.real)
+        for name, found in {"You": np.array(answers), **machines}.items()
+    }
+    st.write("  \n".join(questions.in_words(results)))
+    for words, images in questions.find_mistakes(results, quiz).items():
+        st.image(plots.to_png(plots.tile(images, len(images))), caption=words)
+    st.button("New pictures", on_click=put, args=[other])
+
+
 @st.cache_data(max_entries=4, show_spinner="The robot is packing …")
 def pack_robot(_studio: Studio, path: str, identity: str) -> str:
     """A robot's page in one file, kept for all; empty where it cannot be made."""
@@ -245,6 +292,7 @@ def main() -> None:
         "Many pictures": draw_many,
         "Morph": morph_two,
         "Copy my digit": copy_photo,
+        "Real or drawn?": play_quiz,
     }
     label = choose_label(studio)
     page = st.radio("What shall it do?", list(pages), horizontal=True)

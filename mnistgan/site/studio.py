@@ -13,6 +13,7 @@ from PIL import Image
 
 from mnistgan import latent, plots, sampling
 from mnistgan.engine import files
+from mnistgan.widgets.questions import find_detective
 
 COURSE = "the robot of the course"
 AT_ONCE = 64  # pictures that one visitor can ask for
@@ -51,6 +52,15 @@ def why_not(generator) -> str:
     return ""
 
 
+def why_no_quiz(path: Path, generator) -> str:
+    """Why a robot's drawings cannot be mixed with digits; empty where they can."""
+    settings = sampling.finished_run(path.parent)
+    digits = settings is None or settings.project != "music"
+    if digits and generator.output_shape[-1] == 1:
+        return ""
+    return "This robot draws no digits. Choose one that does."
+
+
 class Studio:
     """One generator with its knobs, ready to draw.
 
@@ -61,6 +71,8 @@ class Studio:
         noise_dim: Numbers in one noise.
         classes: Kinds of pictures that visitors can ask for; 0 for no choice.
         cannot_copy: Why it cannot copy a photo, in a sentence; empty when it can.
+        no_quiz: Why it has no part in a quiz about digits, likewise.
+        discriminator: The detective that lies beside it; None where there is none.
     """
 
     def __init__(self, path: Path) -> None:
@@ -74,6 +86,8 @@ class Studio:
         self.noise_dim = sampling.noise_dim(self.generator)
         self.classes = sampling.classes(self.generator)
         self.cannot_copy = why_not(self.generator)
+        self.no_quiz = why_no_quiz(path, self.generator)
+        self.discriminator = find_detective(path)
         saved = latent.saved_directions(path, self.noise_dim)
         self.directions = saved or latent.find_directions(self.generator)
         self._draw = sampling.compile_draw(self.generator)
