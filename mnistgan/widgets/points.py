@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
-from sklearn.datasets import make_moons
 
 from mnistgan.engine import valid
 
@@ -26,8 +25,9 @@ def make_points(shape: str, count: int = 2000, seed: int = 0) -> np.ndarray:
     """
     rng = np.random.default_rng(seed)
     if shape == "two moons":
-        points, _ = make_moons(count, noise=0.06, random_state=seed)
-        points = (points - (0.5, 0.25)) * 0.65
+        angles, upper = rng.uniform(0, np.pi, count), rng.random((count, 1)) < 0.5
+        half = np.stack([np.cos(angles) - 0.5, np.sin(angles) - 0.25], 1)
+        points = 0.65 * np.where(upper, half, -half) + rng.normal(0, 0.04, (count, 2))
     elif shape == "eight clusters":
         points = CLUSTERS[rng.integers(8, size=count)]
         points = points + rng.normal(0, 0.05, (count, 2))
