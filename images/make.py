@@ -88,6 +88,15 @@ def gan(real, drawn):
     plots.save_figure(figure, HERE / "gan.png")
 
 
+def sheet():
+    """Sixty real test digits for the quiz on a robot's page, six of each kind."""
+    images, labels = data.load_mnist("test")
+    chosen = [np.flatnonzero(labels == n)[:6] for n in range(10)]
+    digits = images[np.transpose(chosen).ravel()]
+    sheet = Image.fromarray(plots.tile(digits, 10, gap=0))
+    sheet.save(HERE.parent / "mnistgan" / "site" / "digits.png", optimize=True)
+
+
 def layers():
     """How noise becomes a picture, layer by layer."""
     figure, axes = canvas(8.7, 3)
@@ -285,6 +294,7 @@ elif __name__ == "__main__":
     real, labels = data.load_mnist("test")
     gan(data.prepare_all(real[labels == 3][:1])[0], drawings[0])
     layers()
+    sheet()
     points()
     prepare(real[labels == 5][0])
     grid = Image.fromarray(plots.tile(drawings)).resize(

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from keras import layers
 from patience import PATIENCE
+from PIL import Image
 from shots import SHOTS, matches_the_lessons
 
-from mnistgan import __main__, latent, models, sampling
+from mnistgan import __main__, data, latent, models, sampling
 from mnistgan.engine import model_io, runs
 from mnistgan.projects import conditional, faces, music
 from mnistgan.settings import choose_settings
+from mnistgan.site import page as page_module
 from mnistgan.site import share
+from mnistgan.widgets import questions
 
 SMALL = {"noise_dim": 8, "width": 4}
 ROBOTS = {
@@ -95,7 +98,7 @@ def test_the_robot_of_the_course_fits_into_two_megabytes(offline, tmp_path):
     noise = sampling.make_noise(generator, 64, seed=1).numpy()
     wanted = sampling.draw(generator, noise).astype(float)
     assert np.abs(drawn_by(page, generator, noise) - wanted).max() < 2
-    page.locator("summary").click()
+    page.get_by_text("About this robot").click()
     assert "CC BY-SA" in page.locator("dl").inner_text()
     quickest = page.evaluate(
         """() => Math.min(...Array.from({length: 20}, () => {
@@ -154,6 +157,65 @@ def test_whoever_can_be_asked_has_a_button_for_each_digit(offline, tmp_path):
     assert page.evaluate("numbersOf(now).slice(-10)") == [*[0] * 7, 1, 0, 0]
     pressed = page.locator("#classes [aria-pressed=true]")
     assert pressed.inner_text() == "7"
+    page.close()
+
+
+@pytest.fixture
+def quiz(offline):
+    """The page of the robot of the course, where the quiz has been opened."""
+
+    def open_quiz(folder):
+        generator = sampling.load_generator(sampling.PRETRAINED)
+        robot = share.open_robot(sampling.PRETRAINED, generator)
+        page = open_robot(offline, folder, None, robot)
+        page.get_by_text("Real or drawn?").click()
+        page.get_by_text("Picture 1 of 20").wait_for()
+        return page
+
+    return open_quiz
+
+
+def test_a_quiz_shows_twenty_pictures_and_a_score(quiz, offline, tmp_path):
+    page = quiz(tmp_path)
+    shown = set()
+    for number in range(20):
+        page.get_by_text(f"Picture {number + 1} of 20").wait_for()
+        shown.add(page.evaluate("document.querySelector('#quiz > canvas').toDataURL()"))
+        real = page.evaluate("quiz.real[quiz.answers.length]") != (number < 3)
+        page.get_by_role("button", name="Real" if real else "Drawn").press("Enter")
+    assert len(shown) == 20
+    found = questions.score_answers(np.where(np.arange(20) < 3, -1, 1), np.ones(20) > 0)
+    low, high = np.ceil(found.low), np.floor(found.high)
+    words = page.locator("#score").inner_text()
+    assert f"17 of 20 right. With other pictures it might be {low:.0f}" in words
+    assert f"to {high:.0f}, so that was more than luck. A coin would get 10" in words
+    assert page.locator("#mistakes canvas").count() == 3
+    page.screenshot(path=SHOTS / "page_quiz.png", full_page=True)
+    page.get_by_role("button", name="New pictures").click()
+    assert "Picture 1 of 20" in page.locator("#score").inner_text()
+    page.close()
+    assert not offline.complaints
+
+
+def test_the_real_digits_of_a_quiz_are_test_digits(quiz, tmp_path):
+    page = quiz(tmp_path)
+    sheet = Image.open(page_module.HERE / "digits.png")
+    digits = [
+        np.array(sheet.crop((28 * x, 28 * y, 28 * x + 28, 28 * y + 28)))
+        for y in range(6)
+        for x in range(10)
+    ]
+    known = {image.tobytes() for image in data.load_mnist("test")[0]}
+    assert len({x.tobytes() for x in digits} & known) == 60
+    shown = np.array(page.evaluate("Array.from(realDigit(23))")).reshape(64, 64, 1)
+    wanted = data.prepare_image(digits[23][..., None]).numpy()
+    assert np.abs(shown - wanted).max() < 0.02
+    page.close()
+
+
+def test_a_robot_of_faces_asks_no_quiz(offline, tmp_path):
+    page = open_robot(offline, tmp_path, practised(ROBOTS["faces"]()))
+    assert page.locator("#quiz").is_hidden()
     page.close()
 
 

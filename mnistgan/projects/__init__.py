@@ -61,6 +61,11 @@ class Project:
     words: Words = GAN_OF_DIGITS
     yours: bool = False
 
+    @property
+    def draws_digits(self) -> bool:
+        """Whether it draws handwritten digits, which the judge can read."""
+        return self.defaults.get("judged") != 0
+
 
 def find_project(name: str) -> Project:
     """Finds a project by its name, one of `PROJECTS`; else ValueError."""
@@ -116,7 +121,7 @@ def check_fits(settings: Any) -> None:
             f"pictures is {settings.pictures}; the project {settings.project} learns "
             f"from at most {most}"
         )
-    if settings.judged and defaults.get("judged") == 0:
+    if settings.judged and not project.draws_digits:
         raise ValueError(
             f"judged is {settings.judged}; the judge knows digits only, so for the "
             f"project {settings.project} it must be 0"

@@ -175,7 +175,10 @@ def list_facts(facts: dict[str, str]) -> str:
 
 
 def build_page(
-    generator: keras.Model, knobs: dict[str, list[float]], facts: dict[str, str]
+    generator: keras.Model,
+    knobs: dict[str, list[float]],
+    facts: dict[str, str],
+    quiz: bool = False,
 ) -> str:
     """Builds the page of a robot, an HTML file that needs nothing else.
 
@@ -183,6 +186,7 @@ def build_page(
         generator: The robot.
         knobs: For each name, how a knob changes the noise, `noise_dim` numbers.
         facts: What else to say about it.
+        quiz: Whether to ask which of its digits are real; for robots of digits.
 
     Returns:
         The file's text: for the robot of the course, 1.3 MB.
@@ -197,6 +201,8 @@ def build_page(
         "robot": pack(generator, knobs),
         "stills": base64.b64encode(grid).decode(),
         "facts": list_facts(facts),
+        "digits": base64.b64encode((HERE / "digits.png").read_bytes()).decode(),
+        "no quiz": "" if quiz else "hidden",
     }
     page = (HERE / "page.html").read_text("utf-8")
     return re.sub(r"\{\{(.+?)\}\}", lambda found: parts[found[1]], page)

@@ -168,7 +168,8 @@ def page_of(robot: Robot, directions: latent.Directions | None = None) -> str:
     found = directions or latent.saved_directions(robot.model, dim)
     found = found or latent.find_directions(robot.generator)
     knobs = dict(zip(found.names, found.vectors.round(5).tolist(), strict=True))
-    return page.build_page(robot.generator, knobs, list_facts(robot))
+    digits = robot.project is not None and robot.project.draws_digits
+    return page.build_page(robot.generator, knobs, list_facts(robot), quiz=digits)
 
 
 def write_page(robot: Robot, path: Path) -> None:

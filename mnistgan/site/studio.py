@@ -13,6 +13,7 @@ from PIL import Image
 
 from mnistgan import latent, plots, sampling
 from mnistgan.engine import files
+from mnistgan.projects import find_project
 from mnistgan.widgets.questions import find_detective
 
 COURSE = "the robot of the course"
@@ -55,7 +56,7 @@ def why_not(generator) -> str:
 def why_no_quiz(path: Path, generator) -> str:
     """Why a robot's drawings cannot be mixed with digits; empty where they can."""
     settings = sampling.finished_run(path.parent)
-    digits = settings is None or settings.project != "music"
+    digits = settings is None or find_project(settings.project).draws_digits
     if digits and generator.output_shape[-1] == 1:
         return ""
     return "This robot draws no digits. Choose one that does."
