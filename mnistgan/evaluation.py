@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from filelock import FileLock
 from tensorflow import keras
 from tensorflow.keras import layers
 
@@ -350,6 +351,20 @@ def load_kept(model: Path, note: Path, settings: JudgeSettings) -> keras.Model |
         return None
 
 
+def train_and_keep(
+    model: Path, note: Path, settings: JudgeSettings, data_dir: str | os.PathLike | None
+) -> keras.Model:
+    """Trains a judge, and keeps it for `load_kept`."""
+    digits, labels = data.load_mnist("train", data_dir)
+    images = data.prepare_all(digits) if settings.full_size else as_judged(digits)
+    words = f"Training the {settings.name.replace('_', ' ')}, once"
+    network = train_reader(settings, images, labels, words)
+    save_model(network, model)
+    with files.atomic_write(note) as aside:
+        aside.write_text(json.dumps(recipe_of(settings, model), indent=2) + "\n")
+    return network
+
+
 @own_keras()
 def load_judge(
     folder: str | os.PathLike | None = None,
@@ -376,13 +391,11 @@ def load_judge(
     model, note = (folder / f"{settings.name}.{kind}" for kind in ("keras", "json"))
     network = load_kept(model, note, settings)
     if network is None:
-        digits, labels = data.load_mnist("train", data_dir)
-        images = data.prepare_all(digits) if settings.full_size else as_judged(digits)
-        words = f"Training the {settings.name.replace('_', ' ')}, once"
-        network = train_reader(settings, images, labels, words)
-        save_model(network, model)
-        with files.atomic_write(note) as aside:
-            aside.write_text(json.dumps(recipe_of(settings, model), indent=2) + "\n")
+        folder.mkdir(parents=True, exist_ok=True)
+        # Who comes second waits, and finds what the first has trained.
+        with FileLock(folder / f"{settings.name}.lock"):
+            network = load_kept(model, note, settings)
+            network = network or train_and_keep(model, note, settings, data_dir)
     outputs = [network.get_layer("features").output, network.output]
     network = keras.Model(network.input, outputs, name=settings.name)
     digits, labels = data.load_mnist("test", data_dir)
