@@ -182,7 +182,7 @@ def play_quiz(studio: Studio, label: int | None) -> None:
     number = len(answers)
     if number < questions.COUNT:
         st.write(f"**Picture {number + 1} of {questions.COUNT}:** real or drawn?")
-        st.image(plots.to_png(quiz.images[number], 320), width=320)
+        st.image(plots.to_png(quiz.images[number], 224), width=224)
         for column, (words, sign) in zip(
             st.columns(2), {"Real": 1.0, "Drawn": -1.0}.items(), strict=True
         ):
