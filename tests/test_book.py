@@ -163,12 +163,23 @@ def test_a_still_shows_what_the_widget_showed_and_hides_what_it_hid():
         ),
         "bar": widget("FloatProgress", value=3, max=3, layout="IPY_MODEL_hidden"),
         "words": widget("Label", value="a < b"),
-        "box": widget(
-            "VBox", children=["IPY_MODEL_slider", "IPY_MODEL_bar", "IPY_MODEL_words"]
+        "rate": widget(
+            "FloatLogSlider", description="rate", min=-4, max=-1, base=10.0, value=0.01
         ),
+        "turns": widget(
+            "IntSlider", description="turns", min=1, max=5, step=1, value=2
+        ),
+        "shape": widget("Dropdown", _options_labels=["ring", "moons"], index=1),
+        "slow": widget("ToggleButton", description="slow motion", value=False),
+        "play": widget("Play", value=0),
     }
+    inside = [f"IPY_MODEL_{name}" for name in widgets]
+    widgets["box"] = widget("VBox", children=inside)
     shown = executed.draw_widget("IPY_MODEL_box", widgets)
     assert "slant" in shown and "1.50" in shown and "a &lt; b" in shown
+    assert 'value="-2.00"> 0.0100' in shown and 'value="2"> 2<' in shown
+    assert "<b>moons</b>" in shown and "▶" in shown
+    assert "<button disabled>slow motion</button>" in shown
     assert "progress" not in shown
     assert executed.draw_widget("IPY_MODEL_bar", widgets) == ""
 

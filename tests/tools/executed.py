@@ -7,6 +7,7 @@ in `folder()` as soon as its last cell has passed.
 import base64
 import hashlib
 import html
+import math
 import os
 from functools import cache
 from pathlib import Path
@@ -146,24 +147,33 @@ def draw_widget(name: str, widgets: dict) -> str:
             return (
                 f'<progress value="{state["value"]}" max="{state["max"]}"></progress>'
             )
-        case "FloatSliderModel":
+        case "FloatSliderModel" | "IntSliderModel":
             limits = " ".join(
                 f'{x}="{state[x]}"' for x in ("min", "max", "step", "value")
             )
             slider = f'<input type="range" disabled {limits}>'
-            return f"<label>{words} {slider} {state['value']:.2f}</label>"
+            value = state["value"]
+            number = value if isinstance(value, int) else f"{value:.2f}"
+            return f"<label>{words} {slider} {number}</label>"
+        case "FloatLogSliderModel":
+            place = math.log(state["value"], state["base"])
+            limits = f'min="{state["min"]}" max="{state["max"]}" step="any"'
+            slider = f'<input type="range" disabled {limits} value="{place:.2f}">'
+            return f"<label>{words} {slider} {state['value']:.4f}</label>"
+        case "PlayModel":
+            return "<button disabled>▶</button>"
         case "BoundedIntTextModel":
             return f"<label>{words} <b>{state['value']}</b></label>"
-        case "ToggleButtonsModel":
+        case "ToggleButtonsModel" | "DropdownModel":
             chosen = state["_options_labels"][state["index"] or 0]
             return f"<label>{words} <b>{html.escape(chosen)}</b></label>"
         case "SelectMultipleModel":
             chosen = ", ".join(state["_options_labels"][i] for i in state["index"])
             return f"<label>{words} <b>{html.escape(chosen)}</b></label>"
-        case "ToggleButtonModel":
+        case "ToggleButtonModel" if not words:
             filled = " filled" if state["value"] else ""
             return f'<span class="square{filled}"></span>'
-        case "ButtonModel" | "FileUploadModel":
+        case "ButtonModel" | "FileUploadModel" | "ToggleButtonModel":
             return f"<button disabled>{words}</button>"
         case _:
             return ""
