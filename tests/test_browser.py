@@ -255,7 +255,7 @@ def test_the_quiz_is_played_by_keyboard(browser, tmp_path, no_news):
         for number in range(1, 21):
             page.get_by_text(f"Picture {number} of 20").wait_for()
             page.get_by_role("button", name="real").press("Enter")
-        page.get_by_text("A coin would get 10").wait_for()
+        page.get_by_text("A coin would get about 10").wait_for()
         page.locator("img").nth(1).wait_for()
         cell = page.locator(".jp-Notebook .jp-Cell").last
         page.wait_for_timeout(1000)

@@ -70,7 +70,7 @@ def test_what_a_score_means_is_said_beside_what_a_coin_gets(right, meaning):
     found = questions.score_answers(opinions, np.ones(20, bool))
     words = questions.in_words({"You": found})
     assert f"You: {right} of 20 right" in words[0] and meaning in words[0]
-    assert words[-1] == "A coin would get 10."
+    assert words[-1] == "A coin would get about 10."
 
 
 def test_the_machines_answer_by_what_they_see(generator, judge):
@@ -98,7 +98,7 @@ def test_a_whole_quiz(generator, judge):
     assert game.real.disabled and game.drawn.disabled
     label, strip = game._worst.children[:2]
     kind = "real" if real[7] else "drawn"
-    assert label.value == f"You, fooled most by these ({kind}):"
+    assert label.value == f"You, fooled by these (in truth: {kind}):"
     assert Image.open(io.BytesIO(strip.value)).size == (64, 64)
     game.answer(True)  # after the end: nothing happens
     game.again.click()

@@ -195,7 +195,7 @@ def test_a_quiz_is_played_to_its_end(runs):
         press(app, "Real")
     words = app.markdown[0].value
     assert "You: " in words and "The detective: " in words
-    assert "A coin would get 10" in words and "The judge" not in words
+    assert "A coin would get about 10" in words and "The judge" not in words
     press(app, "New pictures")
     assert "Picture 1 of 20" in app.markdown[0].value
 

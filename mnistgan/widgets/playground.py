@@ -88,7 +88,10 @@ class PointGan:
 
     @own_keras()
     def step(self, discriminator: bool = True, generator: bool = True) -> None:
-        """Takes one training step; a network that shall rest gets the rate 0."""
+        """Takes one training step; a network that shall rest gets the rate 0.
+
+        (Its optimizer goes on remembering, as if it were looking on.)
+        """
         rates = (
             generator * self.generator_learning_rate,
             discriminator * self.discriminator_learning_rate,
@@ -295,8 +298,8 @@ class Playground:
     def _show(self) -> None:
         self.picture.value = plots.to_png(self.gan.paint(self._pixels))
         words = f"<b>round {self.gan.rounds}</b>"
-        if self.gan.rounds:
-            d_loss, g_loss = self.gan.losses
+        d_loss, g_loss = self.gan.losses
+        if d_loss == d_loss:  # there was a step: no more NaN
             words += f"<br>losses: detective {d_loss:.2f}, artist {g_loss:.2f}"
         if self.shape.value == "eight clusters":
             visited = visited_clusters(self.gan.draw(400))

@@ -96,6 +96,7 @@ def paint(real_points: np.ndarray, view: View, pixels: int = 360) -> np.ndarray:
     image = Image.fromarray(ground.astype("uint8")).resize((pixels, pixels))
     pen = ImageDraw.Draw(image)
     half, size = pixels / 2, pixels / 130
+    thin, thick = (max(1, round(share * size)) for share in (0.35, 0.7))
 
     def places(points):
         return half + half / REACH * points * (1, -1)
@@ -111,8 +112,8 @@ def paint(real_points: np.ndarray, view: View, pixels: int = 360) -> np.ndarray:
         along *= min(0.5, 2.5 * size / (np.linalg.norm(along) + 1e-9))
         aside = 0.4 * along[::-1] * (1, -1)
         head = end, end - along + aside, end - along - aside
-        pen.line([x, y, *end], fill="#5A2800")
+        pen.line([x, y, *end], fill="#5A2800", width=thin)
         pen.polygon([value for corner in head for value in corner], fill="#5A2800")
-        pen.line([x - size, y - size, x + size, y + size], fill="#A03C00", width=2)
-        pen.line([x - size, y + size, x + size, y - size], fill="#A03C00", width=2)
+        pen.line([x - size, y - size, x + size, y + size], fill="#A03C00", width=thick)
+        pen.line([x - size, y + size, x + size, y - size], fill="#A03C00", width=thick)
     return np.array(image)

@@ -91,8 +91,8 @@ class Result:
 
     Attributes:
         right, count: Right answers, and all.
-        low, high: Between which numbers of right answers, of as many, a player who is
-            as good would mostly be (95%, Wilson's interval).
+        low, high: Between which numbers the player's average over very many games
+            probably lies (95%, Wilson's interval).
         mistakes: The numbers of the pictures that were taken wrongly, the worst first.
     """
 
@@ -131,7 +131,7 @@ def score_answers(opinions: np.ndarray, real: np.ndarray) -> Result:
 def find_mistakes(
     results: dict[str, Result], questions: Questions, most: int = 5
 ) -> dict[str, np.ndarray]:
-    """What fooled each player most.
+    """What fooled each player, the worst mistakes first.
 
     Returns:
         For each player who made a mistake a sentence, and the pictures it is about,
@@ -141,7 +141,7 @@ def find_mistakes(
     for name, result in results.items():
         if worst := list(result.mistakes[:most]):
             kinds = ("real" if questions.real[i] else "drawn" for i in worst)
-            words = f"{name}, fooled most by these ({', '.join(kinds)}):"
+            words = f"{name}, fooled by these (in truth: {', '.join(kinds)}):"
             found[words] = questions.images[worst]
     return found
 
@@ -149,9 +149,9 @@ def find_mistakes(
 def in_words(results: dict[str, Result]) -> list[str]:
     """The score of each player in a sentence, and what a coin would get."""
     lines = [
-        f"{name}: {found.right} of {found.count} right. With other pictures it might "
-        f"be {np.ceil(found.low):.0f} to {np.floor(found.high):.0f}, {found.meaning}."
+        f"{name}: {found.right} of {found.count} right. Over many games, the average "
+        f"may be {found.low:.0f} to {found.high:.0f}, {found.meaning}."
         for name, found in results.items()
     ]
     count = next(iter(results.values())).count
-    return [*lines, f"A coin would get {count / 2:g}."]
+    return [*lines, f"A coin would get about {count / 2:g}."]

@@ -46,6 +46,7 @@ class Quiz:
         judge: Judge | None = None,
         discriminator: keras.Model | None = None,
         seed: int = 0,
+        pixels: int = 256,
     ) -> None:
         """Builds the widgets.
 
@@ -54,10 +55,11 @@ class Quiz:
             judge: Plays, too; see `ask_judge`.
             discriminator: Plays, too: the one that has taught the generator.
             seed: Of the first twenty pictures.
+            pixels: Width and height of the picture.
         """
         self._generator, self._seed = generator, seed
         self._judge, self._discriminator = judge, discriminator
-        self.picture = widgets.Image(width=256, height=256, layout=STIFF)
+        self.picture = widgets.Image(width=pixels, height=pixels, layout=STIFF)
         self.picture.add_class("mnistgan-quiz")
         self.real = make_button("real", "user", lambda: self.answer(True))
         self.drawn = make_button("drawn", "paint-brush", lambda: self.answer(False))
