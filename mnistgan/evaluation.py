@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from filelock import FileLock
 from tensorflow import keras
 from tensorflow.keras import layers
 
@@ -391,9 +390,9 @@ def load_judge(
     model, note = (folder / f"{settings.name}.{kind}" for kind in ("keras", "json"))
     network = load_kept(model, note, settings)
     if network is None:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Who comes second waits, and finds what the first has trained.
-        with FileLock(folder / f"{settings.name}.lock"):
+        files.make_folder(folder)
+        # Who comes second finds what the first has trained.
+        with files.wait_for_turn(folder / f"{settings.name}.lock"):
             network = load_kept(model, note, settings)
             network = network or train_and_keep(model, note, settings, data_dir)
     outputs = [network.get_layer("features").output, network.output]

@@ -1,10 +1,12 @@
 """The judge: it reads real digits, and its scores know right from wrong."""
 
 import dataclasses
+import errno
 import json
 import threading
 import time
 
+import filelock
 import numpy as np
 import pytest
 from patience import PATIENCE
@@ -193,6 +195,23 @@ def test_two_who_need_the_judge_at_once_train_it_once(tmp_path, monkeypatch):
     evaluation.load_judge(tmp_path)
     first.join()
     assert len(trained) == 1
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOLCK, "No locks"), NotImplementedError("no flock")]
+)
+def test_a_judge_is_kept_on_drives_that_know_no_locks(error, tmp_path, monkeypatch):
+    def acquire(*_, **__):
+        raise error
+
+    few = data.load_mnist("test[:200]")
+    monkeypatch.setattr(data, "load_mnist", lambda *_: few)
+    monkeypatch.setattr(
+        evaluation, "train_network", lambda *_: evaluation.build_judge()
+    )
+    monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
+    evaluation.load_judge(tmp_path)
+    assert (tmp_path / "judge.keras").exists()
 
 
 def test_the_command_line_writes_a_stable_table(

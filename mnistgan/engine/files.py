@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import filelock
+
 LEDGER = "checksums.json"  # the file of a folder that holds the others' checksums
 ASIDE = f".{8 * '[0-9a-f]'}-*"  # names that `aside_of` gives
 OLD = ".old-"  # before the name of a folder whose place is being taken
@@ -296,3 +298,27 @@ def remove_temp(folder: Path) -> None:
             path.unlink(missing_ok=True)
     for old in list(folder.glob(f"checkpoints/{OLD}*")):
         settle(old)
+
+
+@contextmanager
+def wait_for_turn(place: Path) -> Iterator[None]:
+    """Lets one process at a time into a block; the others wait.
+
+    Where a drive knows no locks, it lets all of them in.
+
+    Args:
+        place: A file for the lock, in a folder that exists.
+
+    Raises:
+        OSError: The folder cannot be written to.
+    """
+    lock = filelock.FileLock(place)
+    try:
+        lock.acquire()
+    except (OSError, NotImplementedError) as error:
+        if getattr(error, "errno", errno.ENOSYS) not in CANNOT:
+            raise
+    try:
+        yield
+    finally:
+        lock.release()
