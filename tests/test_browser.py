@@ -149,11 +149,16 @@ run = train(choose_settings("quick", epochs=100), "run")
 PYTHON = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
 
 
-def test_training_can_be_watched_in_jupyterlab_and_stopped(browser, tmp_path, no_news):
-    cells = [nbformat.v4.new_code_cell(TRAINING)]
+def one_cell(browser, folder, source):
+    """A notebook of one cell in JupyterLab."""
+    cells = [nbformat.v4.new_code_cell(source)]
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=PYTHON)
-    nbformat.write(notebook, tmp_path / "training.ipynb")
-    with jupyterlab(browser, tmp_path, "training.ipynb") as page:
+    nbformat.write(notebook, folder / "one_cell.ipynb")
+    return jupyterlab(browser, folder, "one_cell.ipynb")
+
+
+def test_training_can_be_watched_in_jupyterlab_and_stopped(browser, tmp_path, no_news):
+    with one_cell(browser, tmp_path, TRAINING) as page:
         picture, saved = (
             page.locator("img.mnistgan-live"),
             tmp_path / "run" / "grid.png",
@@ -208,10 +213,7 @@ ROUND = (
 
 
 def test_the_game_on_points_is_played_by_keyboard(browser, tmp_path, no_news):
-    cells = [nbformat.v4.new_code_cell(PLAYGROUND)]
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=PYTHON)
-    nbformat.write(notebook, tmp_path / "playground.ipynb")
-    with jupyterlab(browser, tmp_path, "playground.ipynb") as page:
+    with one_cell(browser, tmp_path, PLAYGROUND) as page:
         run_all(page)
         picture = page.locator("img.mnistgan-playground")
         picture.wait_for()
@@ -247,10 +249,7 @@ quiz.box
 
 
 def test_the_quiz_is_played_by_keyboard(browser, tmp_path, no_news):
-    cells = [nbformat.v4.new_code_cell(QUIZ)]
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=PYTHON)
-    nbformat.write(notebook, tmp_path / "quiz.ipynb")
-    with jupyterlab(browser, tmp_path, "quiz.ipynb") as page:
+    with one_cell(browser, tmp_path, QUIZ) as page:
         run_all(page)
         for number in range(1, 21):
             page.get_by_text(f"Picture {number} of 20").wait_for()

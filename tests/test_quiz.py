@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.stats import binom
 
 from mnistgan import data, evaluation
 from mnistgan.models import build_discriminator
@@ -60,6 +61,10 @@ def test_a_score_has_its_uncertainty_and_its_worst_mistakes():
     # Wilson's interval for 18 of 20, as in tables.
     assert found.low / 20 == pytest.approx(0.699, abs=1e-3)
     assert found.high / 20 == pytest.approx(0.972, abs=1e-3)
+
+
+def test_a_coin_gets_fourteen_as_often_as_the_lesson_says():
+    assert round(1 / binom.sf(13, 20, 0.5)) == 17
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def play_quiz(studio: Studio, label: int | None) -> None:
             st.columns(2), {"Real": 1.0, "Drawn": -1.0}.items(), strict=True
         ):
             said = {"answers": [*answers, sign]}
-            column.button(words, on_click=put, args=[said], width="stretch")
+            column.button(words, on_click=put, args=[said])
         return
     kept = (runs_folder() / "judge" / "judge.json").exists()
     machines = questions.ask_machines(quiz, studio.discriminator, open_judge(kept))

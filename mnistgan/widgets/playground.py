@@ -112,7 +112,7 @@ class PointGan:
             self.step()
 
     def draw(self, count: int) -> np.ndarray:
-        """Draws points from new noise: `(count, 2)`, float32."""
+        """Draws points: `(count, 2)`, float32; from other noise after each round."""
         noise = np.random.default_rng(self.rounds).standard_normal((count, NOISE_DIM))
         return self.generator(noise.astype("float32"), training=False).numpy()
 
