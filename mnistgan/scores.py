@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from tqdm.auto import tqdm
 
-from mnistgan.engine import runs
+from mnistgan.engine import diagnosis, runs
 from mnistgan.engine.callbacks import Callback, Session
 from mnistgan.engine.model_io import save_model
 from mnistgan.evaluation import Judge, score
 from mnistgan.metrics import BANDS
+from mnistgan.projects import find_project
 from mnistgan.sampling import draw, make_noise
 
 SEED = 1  # of the noise that is judged; the preview grids have the run's own
@@ -22,10 +24,13 @@ class Evaluate(Callback):
     Attributes:
         judge: From `mnistgan.evaluation.load_judge`; None to watch the losses only.
         on_divergence: `"warn"` of what ails the run, or raise `TrainingDiverged`.
+        real_images: Some of the pictures that the run learns from, uint8, for the
+            doctor to compare its drawings with.
     """
 
     judge: Judge | None
     on_divergence: str
+    real_images: np.ndarray
 
     def on_preview(self, session: Session) -> None:
         """Adds a row to `scores.csv`, and writes `best.keras` if it is the best."""
@@ -38,6 +43,20 @@ class Evaluate(Callback):
             if self.on_divergence != "warn":
                 raise runs.TrainingDiverged(ailment)
             tqdm.write(ailment)
+        elif found := self.ask_doctor(session):
+            tqdm.write(f"Epoch {run.history[-1]['epoch']}: {found}")
+
+    def ask_doctor(self, session: Session) -> diagnosis.Diagnosis | None:
+        """What the doctor says of a run; None for one without a detective.
+
+        Its rules are too simple to stop a run for.
+        """
+        history, state = session.run.history, session.state
+        if state.discriminator.name != "discriminator":
+            return None
+        drawings = draw(state.averaged, state.fixed_noise)
+        digits = find_project(session.settings.project).draws_digits
+        return diagnosis.diagnose(history, drawings, self.real_images, quiet=digits)
 
 
 def judge_run(judge: Judge, session: Session) -> None:

@@ -356,7 +356,7 @@ def take_part(
 
     kept = loggers if cluster.chief else ()
     with closing(Loggers(kept, folder, dataclasses.asdict(settings))) as logs:
-        evaluate = Evaluate(judge, options.on_divergence)
+        evaluate = Evaluate(judge, options.on_divergence, dataset[0][:64])
         besides = [Preview(), evaluate, logs, KeepResults()]
         if cluster.chief and machine.in_notebook():
             from mnistgan.widgets.live import LiveView  # needs more than training does

@@ -31,6 +31,7 @@ TAUGHT = {
     "mnistgan.projects.melody.build_chorale_rnn",
     "mnistgan.datasets.chorales.draw_rolls",
     "mnistgan.projects.anomaly.negative_elbo",
+    "mnistgan.projects.faults.practise",
     "mnistgan.projects.vae.kl_to_noise",
     "mnistgan.projects.vae.log_likelihood",
     "mnistgan.projects.vae.make_vae_step",
@@ -205,8 +206,8 @@ SILENT = """print display show check prepared generator_works discriminator_work
     kill disable wait_for sleep train_attribute_classifier build apply add close
     write_page play"""
 DONE = """train write_text wait run set_value input set_xlabel set_ylabel set legend
-    plot plot_scores plot_spectra plot_losses plot_wheel batch_norm quick_step old_step
-    train_step step"""
+    plot plot_scores plot_spectra plot_losses plot_wheel compare practise batch_norm
+    quick_step old_step train_step step"""
 SHOWN = "round numpy list len Image list_facts"
 
 
