@@ -252,7 +252,7 @@ def passport():
     evaluation.load_judge()  # which is kept, and chooses
     generator = load_generator(PRETRAINED)
     noise = make_noise(generator, passports.COUNT, seed=0)
-    digits, who = passports.choose(draw(generator, noise), PRETRAINED)
+    digits, who = passports.choose_best(draw(generator, noise), PRETRAINED)
     pages = "00_pick_a_project", *stamps.MAIN
     kept = {page: dict.fromkeys(stamps.PAGES[page].stamps, DAY) for page in pages}
     kept["08_draw_with_a_vae"] = {"describer": DAY, "dice": DAY}

@@ -356,8 +356,8 @@ def passport(options: argparse.Namespace) -> None:
     from mnistgan.widgets import passport, stamps
 
     path = options.out or stamps.passport_file().with_suffix(".png")
-    kept = passport.save(path, options.name)
-    print("\n".join(stamps.in_words(kept)))
+    kept = passport.save_picture(path, options.name)
+    print("\n".join(stamps.tell_in_full(kept)))
     print(f"As a picture: {path}")
 
 

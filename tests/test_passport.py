@@ -20,6 +20,7 @@ from mnistgan.engine import files, model_io
 from mnistgan.models import build_discriminator, build_generator
 from mnistgan.widgets import passport, stamps
 from mnistgan.widgets.passport_picture import draw_passport
+from mnistgan.widgets.sheet import BOLD, Style, width_of, wrap
 from mnistgan.widgets.stamps import MAIN, PAGES
 
 FIRST = "01_get_the_pictures_ready"
@@ -158,7 +159,7 @@ def test_it_is_a_certificate_only_with_all_seven():
     assert stamps.certificate_day(kept) == "2026-01-02"
     kept["03_teach_the_robots"]["losses"] = "2026-03-04"
     assert stamps.certificate_day(kept) == "2026-03-04"
-    assert "certificate: notebooks 01 to 07" in stamps.in_words(kept)[0]
+    assert "certificate: notebooks 01 to 07" in stamps.tell_in_full(kept)[0]
     assert stamps.next_stamp(kept)[0] == "00_pick_a_project"
     for page in MAIN:
         less = {**kept, page: dict(list(kept[page].items())[1:])}
@@ -169,14 +170,16 @@ def test_it_is_a_certificate_only_with_all_seven():
 
 def test_the_words_say_what_is_there_and_what_comes_next():
     kept = {FIRST: {"album": TODAY}}
-    first, *lines, last = stamps.in_words(kept)
+    first, *lines, last = stamps.tell_in_full(kept)
     wanted = sum(len(PAGES[page].stamps) for page in MAIN)
     assert first == f"Your passport, with 1 of {wanted} stamps of notebooks 01 to 07."
     assert last == "Next: “larger”, in notebook 01 · Get the pictures ready."
     assert len(lines) == len(PAGES)
     assert lines[0].startswith("01 · Get the pictures ready: 1 of 6 stamps (album; to")
-    assert stamps.in_short(kept).count("stamps") == 2
-    assert stamps.in_words(filled(PAGES))[-1] == "Every stamp of the course is there."
+    assert stamps.tell_in_short(kept).count("stamps") == 2
+    assert (
+        stamps.tell_in_full(filled(PAGES))[-1] == "Every stamp of the course is there."
+    )
     assert stamps.next_stamp({})[0] == "00_pick_a_project"
 
 
@@ -209,6 +212,19 @@ def test_it_can_be_read_without_colours():
     paper, full = (pixels(kept).mean(axis=2) for kept in ({}, filled(PAGES)))
     dark = [(picture < 110).sum() for picture in (paper, full)]
     assert dark[1] > 1.2 * dark[0]
+
+
+def test_the_names_of_the_stamps_have_room():
+    """Two lines below a stamp of the main path, one line beside a small one."""
+    style = Style(10.5)
+    for page, (title, names) in PAGES.items():
+        wide, lines = (52, 2) if page in MAIN else (82, 1)
+        assert len(set(names)) == len(names) <= 10
+        assert width_of(title, Style(11.5, BOLD)) < 165
+        for name in names:
+            found = wrap(name, style, wide)
+            assert len(found) <= lines, name
+            assert max(width_of(line, style) for line in found) <= wide, name
 
 
 @pytest.mark.parametrize("pages", [(), MAIN, PAGES])
@@ -254,7 +270,7 @@ def test_a_notebook_shows_it_with_words(monkeypatch):
     passport.show()
     page = shown[0].data
     alt = html.unescape(re.search('alt="(.*?)"', page).group(1))
-    assert alt == stamps.in_short(stamps.load_stamps()) and "1 of 6" in alt
+    assert alt == stamps.tell_in_short(stamps.load_stamps()) and "1 of 6" in alt
     assert "max-width: 100%" in page and 'src="data:image/png;base64,' in page
 
 

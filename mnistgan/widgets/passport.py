@@ -12,7 +12,12 @@ from mnistgan.data import to_float
 from mnistgan.engine import files
 from mnistgan.settings import runs_folder
 from mnistgan.widgets import stamps
-from mnistgan.widgets.passport_picture import WIDTH, check_name, draw_passport, to_png
+from mnistgan.widgets.passport_picture import (
+    WIDTH,
+    check_name,
+    draw_passport,
+    to_light_png,
+)
 from mnistgan.widgets.questions import find_detective
 from mnistgan.widgets.stamps import Stamps
 
@@ -42,7 +47,7 @@ def surest(probabilities: np.ndarray) -> np.ndarray:
     return order[np.argsort(turn, kind="stable")]
 
 
-def choose(drawings: np.ndarray, model: Path) -> tuple[np.ndarray, str]:
+def choose_best(drawings: np.ndarray, model: Path) -> tuple[np.ndarray, str]:
     """Chooses the best drawings of a robot, as far as somebody is there to say.
 
     Args:
@@ -79,7 +84,7 @@ def best_digits() -> tuple[np.ndarray | None, str]:
     try:
         generator = sampling.load_generator(model)
         noise = sampling.make_noise(generator, COUNT, seed=0)
-        best, who = choose(sampling.draw(generator, noise), model)
+        best, who = choose_best(sampling.draw(generator, noise), model)
     except (OSError, ValueError) as error:
         return None, f"Your best robot cannot draw here: {error}"
     return best, WHO[who]
@@ -90,14 +95,14 @@ def show() -> None:
     from IPython.display import HTML, display
 
     kept = stamps.load_stamps()
-    png = base64.b64encode(to_png(draw_passport(kept, *best_digits()))).decode()
-    words = html.escape(stamps.in_short(kept))
+    png = base64.b64encode(to_light_png(draw_passport(kept, *best_digits()))).decode()
+    words = html.escape(stamps.tell_in_short(kept))
     size = f"width: {WIDTH}px; max-width: 100%"  # small enough for a phone
     image = f'<img src="data:image/png;base64,{png}" alt="{words}" style="{size}">'
     display(HTML(image))  # since not every program reads the words of a plain picture
 
 
-def save(path: Path, name: str = "") -> Stamps:
+def save_picture(path: Path, name: str = "") -> Stamps:
     """Saves the passport as a picture, `.png`; returns the stamps that are on it.
 
     Args:
@@ -115,5 +120,5 @@ def save(path: Path, name: str = "") -> Stamps:
     kept = stamps.load_stamps()
     picture = draw_passport(kept, *best_digits(), name=name)
     with files.atomic_write(path) as aside:
-        aside.write_bytes(to_png(picture))
+        aside.write_bytes(to_light_png(picture))
     return kept

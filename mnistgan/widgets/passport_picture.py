@@ -185,7 +185,7 @@ def draw_passport(
     return sheet.finish()
 
 
-def to_png(picture: Image.Image) -> bytes:
+def to_light_png(picture: Image.Image) -> bytes:
     """Packs the picture as a light PNG."""
     file = io.BytesIO()
     picture.quantize(128, Image.Quantize.FASTOCTREE).save(file, "PNG")

@@ -242,14 +242,14 @@ def ends(kept: Stamps) -> tuple[str, str]:
     return first, last or "Every stamp of the course is there."
 
 
-def in_short(kept: Stamps) -> str:
+def tell_in_short(kept: Stamps) -> str:
     """Says how far each page is that was begun, in place of the picture."""
     begun = [f"{count_of(kept, page)}." for page in PAGES if days_of(kept, page)]
     first, last = ends(kept)
     return " ".join([first, *begun, last])
 
 
-def in_words(kept: Stamps) -> list[str]:
+def tell_in_full(kept: Stamps) -> list[str]:
     """Says line by line which stamps are there, and which are to come.
 
     Args:
