@@ -141,9 +141,7 @@ def build_parser() -> argparse.ArgumentParser:
     option = add(share, about, robot).add_argument
     option("--out", type=Path, required=True, metavar="DIR", help="a new folder")
 
-    about = (
-        "draw your passport: a stamp for each check that passed, and your best digits"
-    )
+    about = "draw your passport: your stamps, and the best digits of your robot"
     option = add(passport, about).add_argument
     place = "ends in .png; default: passport.png, where your runs are"
     option("--out", type=Path, metavar="FILE", help=place)

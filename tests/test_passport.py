@@ -173,7 +173,7 @@ def test_the_words_say_what_is_there_and_what_comes_next():
     first, *lines, last = stamps.tell_in_full(kept)
     wanted = sum(len(PAGES[page].stamps) for page in MAIN)
     assert first == f"Your passport, with 1 of {wanted} stamps of notebooks 01 to 07."
-    assert last == "Next: “larger”, in notebook 01 · Get the pictures ready."
+    assert last == "Next: “larger” in notebook 01 · Get the pictures ready"
     assert len(lines) == len(PAGES)
     assert lines[0].startswith("01 · Get the pictures ready: 1 of 6 stamps (album; to")
     assert stamps.tell_in_short(kept).count("stamps") == 2

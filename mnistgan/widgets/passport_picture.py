@@ -64,7 +64,7 @@ def draw_headline(sheet: Sheet, kept: Stamps, name: str) -> None:
     if day:
         words = f"{name or 'You'} taught two robots to draw"
     elif name:
-        words = f"of {name}, who teaches robots to draw"
+        words = f"of {name}, for teaching robots to draw"
     x = MARGIN + width_of(title, Style(36, SERIF)) + 18
     size = min(18.0, 18 * (WIDTH - MARGIN - x) / width_of(words, Style(18, SERIF)))
     sheet.write(x, 47, words, Style(size, anchor="lm", **light))
@@ -151,7 +151,7 @@ def draw_side(sheet: Sheet, kept: Stamps, y: float) -> None:
     y = sheet.write_lines((left, y + 22, right, 0), words, Style(12)) + 14
     if comes := stamps.next_stamp(kept):
         sheet.write(left, y, "Next:", Style(14, BOLD))
-        words = f"“{comes[1]}”, in notebook {stamps.name_of(comes[0])}."
+        words = f"“{comes[1]}” in notebook {stamps.name_of(comes[0])}"
         sheet.write_lines((left, y + 22, right, 0), words, Style(12))
 
 

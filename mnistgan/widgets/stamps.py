@@ -238,7 +238,7 @@ def ends(kept: Stamps) -> tuple[str, str]:
     first = f"Your passport, with {done} of {wanted} stamps of notebooks 01 to 07."
     if day:
         first = f"Your certificate: notebooks 01 to 07 are done, since {day}."
-    last = f"Next: “{comes[1]}”, in notebook {name_of(comes[0])}." if comes else ""
+    last = f"Next: “{comes[1]}” in notebook {name_of(comes[0])}" if comes else ""
     return first, last or "Every stamp of the course is there."
 
 
