@@ -1,7 +1,7 @@
 """Makes the pictures in this folder: `make digits robot test`, then `make pictures`.
 
 Only quality.png is made elsewhere, by `make bench`. `make screenshots` is for those of
-the website and the notebook alone.
+the website and the notebook alone, `python images/make.py passport` for the passport.
 """
 
 import dataclasses
@@ -24,12 +24,15 @@ from mnistgan.engine.runs import read_history  # noqa: E402
 from mnistgan.projects import digits, music  # noqa: E402
 from mnistgan.sampling import PRETRAINED, draw, interpolate, load_generator, make_noise  # noqa: E402
 from mnistgan.settings import Settings, choose_settings, runs_folder  # noqa: E402
-from mnistgan.widgets import explore  # noqa: E402
+from mnistgan.widgets import explore, stamps  # noqa: E402
+from mnistgan.widgets import passport as passports  # noqa: E402
+from mnistgan.widgets.passport_picture import draw_passport  # noqa: E402
 from mnistgan.widgets.playground import PointGan  # noqa: E402
 from mnistgan.widgets.points import make_points  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 RUN = runs_folder() / "digits"
+DAY = "2026-11-28"  # of the stamps in the passport
 BOX = {"boxstyle": "round,pad=0.6", "linewidth": 1.5, "edgecolor": "#333333"}
 BLUE, ORANGE, GREEN = "#CCE5F6", "#FBE0CC", "#CDEDE1"
 
@@ -244,6 +247,22 @@ def light_copy(image, name, colours=32, **words):
         small.save(aside, "PNG", optimize=True, pnginfo=kept)
 
 
+def passport():
+    """A certificate; the robot that comes with the course stands in for one's own."""
+    evaluation.load_judge()  # which is kept, and chooses
+    generator = load_generator(PRETRAINED)
+    noise = make_noise(generator, passports.COUNT, seed=0)
+    digits, who = passports.choose_best(draw(generator, noise), PRETRAINED)
+    pages = "00_pick_a_project", *stamps.MAIN
+    kept = {page: dict.fromkeys(stamps.PAGES[page].stamps, DAY) for page in pages}
+    kept["08_draw_with_a_vae"] = {"describer": DAY, "dice": DAY}
+    picture = draw_passport(kept, digits, passports.WHO[who], "Ada")
+    words = "\n".join(
+        ", ".join((page, *kept)) for page, (_, kept) in stamps.PAGES.items()
+    )
+    light_copy(picture.reduce(2), "passport.png", colours=64, words=words)
+
+
 def leaning(strip):
     """By how many degrees the slant of a strip's digits changes in all."""
     return float(np.ptp(latent.measure(strip)["slant"]))
@@ -287,6 +306,8 @@ def screenshots():
 
 if sys.argv[1:] == ["screenshots"]:
     screenshots()
+elif sys.argv[1:] == ["passport"]:
+    passport()
 elif __name__ == "__main__":
     generator = load_generator(RUN / "generator.keras")
     noise = make_noise(generator, 64, seed=0)
@@ -313,4 +334,5 @@ elif __name__ == "__main__":
     film()
     rounds(runs_folder() / "pretrained")
     explorers()
+    passport()
     screenshots()

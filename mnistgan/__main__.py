@@ -141,6 +141,13 @@ def build_parser() -> argparse.ArgumentParser:
     option = add(share, about, robot).add_argument
     option("--out", type=Path, required=True, metavar="DIR", help="a new folder")
 
+    about = "draw your passport: your stamps, and the best digits of your robot"
+    option = add(passport, about).add_argument
+    place = "ends in .png; default: passport.png, where your runs are"
+    option("--out", type=Path, metavar="FILE", help=place)
+    yours = "to write on the picture; it is kept nowhere else"
+    option("--name", default="", help=yours)
+
     serve.add_commands(add)
     return parser
 
@@ -339,6 +346,17 @@ def share(options: argparse.Namespace) -> None:
 
     made = share.share(share.open_robot(model, generator), options.out)
     print(f"{model} is ready to be shared, in {options.out}: {', '.join(made)}")
+
+
+def passport(options: argparse.Namespace) -> None:
+    """Runs `passport`."""
+    load_tensorflow()  # quietly, before the modules of the course load it
+    from mnistgan.widgets import passport, stamps
+
+    path = options.out or stamps.passport_file().with_suffix(".png")
+    kept = passport.save_picture(path, options.name)
+    print("\n".join(stamps.tell_in_full(kept)))
+    print(f"As a picture: {path}")
 
 
 def main(arguments: list[str] | None = None) -> int:

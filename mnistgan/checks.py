@@ -1,4 +1,7 @@
-"""Checkpoints for the notebooks: each says "well done", or stops with a hint."""
+"""Checkpoints for the notebooks: each says "well done", or stops with a hint.
+
+What passes leaves a stamp in the learner's passport; see `mnistgan.widgets.stamps`.
+"""
 
 import numpy as np
 import tensorflow as tf
@@ -7,6 +10,7 @@ from tensorflow import keras
 from mnistgan.engine.runs import Run
 from mnistgan.metrics import band_powers
 from mnistgan.sampling import draw, make_noise
+from mnistgan.widgets import stamps
 
 # Of the 60,000 training digits at 64×64, in grey levels: the mean of all pixels, and
 # the standard deviation of a pixel from picture to picture (mean over all pixels).
@@ -14,11 +18,36 @@ REAL_INK, REAL_VARIETY = 33.3, 45.2
 REAL_DETAIL = 3700.0  # their power in the finest of `metrics.BANDS`
 
 
-def check(passed: bool, praise: str, hint: str) -> None:
-    """Prints praise, or raises AssertionError with a hint on what to look at."""
+def open_passport(page: str) -> None:
+    """Opens the passport at a notebook's page, such as `"03_teach_the_robots"`.
+
+    From now on, the checks of this notebook leave their stamps there. Without it, they
+    leave none.
+
+    Raises:
+        ValueError: The passport has no such page.
+    """
+    stamps.open_page(page)
+
+
+def check(passed: bool, praise: str, hint: str, stamp: str = "") -> None:
+    """Prints praise, or raises AssertionError with a hint on what to look at.
+
+    Args:
+        passed: Whether all is well.
+        praise: What is well.
+        hint: What else is wrong, and what to do about it.
+        stamp: The name of the stamp that it leaves in the passport; empty for none.
+    """
     if not passed:
         raise AssertionError(f"Not yet: {hint}")
     print(f"✔ Well done: {praise}")
+    stamps.add_stamp(stamp)
+
+
+def passed(stamp: str, praise: str) -> None:
+    """Praises, and stamps the passport, after the `assert`s of a step have passed."""
+    check(True, praise, "", stamp)
 
 
 def prepared(images: tf.Tensor) -> None:
@@ -36,6 +65,7 @@ def prepared(images: tf.Tensor) -> None:
         f"the pixels lie between {low:g} and {high:g}.",
         f"the pixels lie between {low:g} and {high:g}, not -1 and 1. Take grey levels "
         "from 0 to 255, divide by 127.5, then take away 1.",
+        "prepared",
     )
 
 
@@ -48,6 +78,7 @@ def generator_works(generator: keras.Model) -> None:
         "the artist turns noise into 64×64 pictures.",
         f"4 noises became {images.shape}, with values up to {span:g}; they should "
         "become (4, 64, 64, 1), from -1 to 1. Is the last activation tanh?",
+        "artist",
     )
 
 
@@ -58,6 +89,7 @@ def discriminator_works(discriminator: keras.Model) -> None:
         logits.shape == (4, 1),
         "the detective gives one number for each picture.",
         f"4 pictures became {logits.shape}, not (4, 1). Does it end in Dense(1)?",
+        "detective",
     )
 
 
@@ -70,6 +102,7 @@ def learned(before: list[np.ndarray], model: keras.Model, name: str) -> None:
         f"every weight of the {name} has moved.",
         f"these weights of the {name} stayed as they were: {', '.join(same)}. Did its "
         "optimizer get its gradients?",
+        "learned",
     )
 
 
@@ -80,6 +113,7 @@ def finished(run: Run) -> None:
         f"all {run.total_steps:,} steps are taken.",
         f"the training was stopped after {run.step:,} of {run.total_steps:,} steps. "
         "Run its cell again: it goes on from there.",
+        "trained",
     )
 
 
@@ -112,4 +146,5 @@ def draws_digits(generator: keras.Model) -> None:
         f"its finest waves have {detail:.1f} times the power of real ones: no dots.",
         f"its finest waves have {detail:.0f} times the power of real ones: dots and "
         "specks. Robots of version 0.1 drew like that: train a new one.",
+        "draws digits",
     )

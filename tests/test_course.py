@@ -13,7 +13,8 @@ import course
 import nbformat
 import pytest
 
-from mnistgan import data, evaluation, latent, sampling
+from mnistgan import checks, data, evaluation, latent, sampling
+from mnistgan.widgets import stamps
 
 LESSONS = sorted((course.ROOT / "lessons").glob("[0-9]*.md"))
 PAGES = [
@@ -141,7 +142,7 @@ def test_every_step_ends_in_a_checkpoint(path):
 @pytest.mark.parametrize("path", list(filter(is_lesson, course.notebooks())), ids=name)
 def test_a_notebook_has_its_lesson_and_its_solutions(path):
     cells = read(path).cells
-    assert 25 <= len(cells) <= 40
+    assert 25 <= len(cells) - 1 <= 40  # besides the passport, which is in all of them
     assert (course.ROOT / "lessons" / f"{path.stem}.md").exists()
     assert (path.parent / "solutions" / path.name).exists()
     turn = next(c.source for c in cells if c.source.startswith("## Your turn"))
@@ -151,6 +152,61 @@ def test_a_notebook_has_its_lesson_and_its_solutions(path):
     assert any("redict, then run" in cell.source for cell in cells)
     after = cells[[cell.source for cell in cells].index(turn) + 1].source
     assert after == "# Your own experiments go here."
+
+
+PASSPORT = """\
+# Every check that passed has left a stamp.
+from mnistgan.widgets import passport
+
+passport.show()"""
+
+
+def stamps_of(source):
+    """The names of the stamps that a cell leaves in the passport, in their order."""
+    plain = re.sub(r"^(\s*)%.*$", r"\1pass", source, flags=re.M)
+    for node in ast.walk(ast.parse(plain)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("checks."):
+            function = getattr(checks, node.func.attr)
+            given = node.args if function in (checks.passed, checks.check) else []
+            if not given and function is not checks.open_passport:
+                (module,) = ast.parse(inspect.getsource(function)).body
+                given = [x for x in ast.walk(module) if isinstance(x, ast.Call)]
+                given = next(x.args for x in given[::-1] if len(x.args) == 4)
+            where = 0 if function is checks.passed else 3
+            yield from [part.value for part in given[where : where + 1]]
+
+
+@pytest.mark.parametrize("path", list(filter(is_lesson, course.notebooks())), ids=name)
+def test_a_notebook_fills_its_page_of_the_passport(path):
+    cells, found, steps = read(path).cells, {}, []
+    opened, *code = [cell.source for cell in cells if not is_md(cell)][1:]
+    for cell in cells:
+        if is_md(cell):
+            steps += [[title] for title in re.findall(r"^## (.+)$", cell.source, re.M)]
+        elif steps:
+            steps[-1] += stamps_of(cell.source)
+            found |= dict.fromkeys(stamps_of(cell.source))
+    assert f'checks.open_passport("{path.stem}")' in opened.splitlines()
+    assert not any("open_passport" in source for source in code)
+    assert code[-2:] == ["# Your own experiments go here.", PASSPORT]
+    title, known = stamps.PAGES[path.stem]
+    assert cells[0].source == f"# {path.stem[:2]} · {title}"
+    assert tuple(found) == known, "say in mnistgan/widgets/stamps.py what it stamps"
+    for step, *names in steps:
+        free = not step.startswith("Step") or "(optional)" in step
+        assert bool(names) != free, f"{step}: {names}"
+
+
+def test_the_passport_has_a_page_for_each_notebook():
+    numbered = [path.stem for path in course.notebooks() if is_lesson(path)]
+    assert list(stamps.PAGES) == numbered
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in course.notebooks() if not is_lesson(path)], ids=name
+)
+def test_solutions_leave_no_stamps(path):
+    assert "open_passport" not in path.read_text()
 
 
 @each_notebook
@@ -201,7 +257,8 @@ def test_every_model_call_states_training(path):
 # What a notebook calls something for: `SILENT` gives back nothing, what `DONE` gives
 # back is of no interest, `SHOWN` is called for its value. A new name joins one of them.
 SILENT = """print display show check prepared generator_works discriminator_works
-    learned draws_digits finished set_random_seed apply_gradients save save_grid
+    learned draws_digits finished passed open_passport set_random_seed
+    apply_gradients save save_grid
     save_model save_film mkdir rmtree write go_to start_dark clear append terminate
     kill disable wait_for sleep train_attribute_classifier build apply add close
     write_page play"""

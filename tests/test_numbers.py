@@ -327,7 +327,7 @@ def code(path):
         return set()
     cells = nbformat.read(path, as_version=4).cells
     source = "\n".join(c.source for c in cells if c.cell_type == "code")
-    numbers = re.findall(r"(?<![\w.])\d[\d_.]*", source)
+    numbers = re.findall(r"(?<![\w.])\d[\d_.]*\b", source)
     return {f"{int(n):,}" if "." not in n else n for n in numbers}
 
 
