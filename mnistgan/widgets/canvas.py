@@ -85,7 +85,7 @@ class DrawingCanvas:
         folded.layout.max_width = "320px"
         return widgets.VBox([board, folded, self._output])
 
-    def draw(self, points: Any, width: str = "thick") -> None:
+    def stroke(self, points: Any, width: str = "thick") -> None:
         """Draws a stroke, as a hand would. Without a pad, it clicks squares instead.
 
         Args:
@@ -96,11 +96,11 @@ class DrawingCanvas:
         Raises:
             ValueError: There is no such width, or there are no such points.
         """
-        stroke = strokes.make_stroke(points, width)
+        new = [strokes.make_stroke(points, width)]
         if self.pad:
-            self.pad.strokes = [*self.pad.strokes, stroke]
+            self.pad.strokes = self.pad.strokes + new
             return
-        image = Image.fromarray(strokes.paint([stroke], margin=0))
+        image = Image.fromarray(strokes.paint(new, margin=0))
         ink = np.array(image.resize((self.SIZE, self.SIZE), Image.Resampling.BOX))
         for square, level in zip(self.squares, ink.ravel(), strict=True):
             square.value = square.value or bool(level > 80)

@@ -95,10 +95,11 @@ def paint(strokes: Any, margin: int = 32) -> np.ndarray:
     image = Image.new("L", (2 * SIDE, 2 * SIDE))  # halved in the end: soft edges
     brush = ImageDraw.Draw(image)
     for width, points in parse(strokes):
-        corners, thick = 2 * SIDE * points, 2 * SIDE * width
+        corners = 2 * SIDE * points - 0.5  # Pillow counts from a pixel's middle
+        thick = 2 * SIDE * width
         for start, end in itertools.pairwise(corners):
             brush.line([*start, *end], fill=255, width=round(thick))
+        half = (thick - 1) / 2  # both its first and its last pixel are painted
         for x, y in corners:  # round ends, and round corners
-            half = thick / 2
             brush.ellipse([x - half, y - half, x + half, y + half], fill=255)
     return np.pad(np.array(image.reduce(2)), margin)
