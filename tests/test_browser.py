@@ -252,7 +252,7 @@ def test_the_game_on_points_is_played_by_keyboard(browser, tmp_path, no_news):
         page.get_by_text("round 0").wait_for()
         page.get_by_role("button", name="one round").press("Enter")
         page.get_by_text("round 1").wait_for()
-        page.locator("select").first.select_option("draw it yourself")
+        page.locator(".jp-OutputArea select").select_option("draw it yourself")
         page.locator(".mnistgan-canvas").wait_for()
         draw_with_mouse(page, SEVEN)
         page.get_by_role("button", name="play with it").click()

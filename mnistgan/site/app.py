@@ -21,11 +21,12 @@ import keras
 from mnistgan import plots
 from mnistgan.engine import keras_state
 from mnistgan.evaluation import Judge, load_judge
+from mnistgan.photos import prepare_drawing
 from mnistgan.settings import runs_folder
 from mnistgan.site import share
-from mnistgan.site.copying import copy_visitor
 from mnistgan.site.studio import AT_ONCE, COURSE, Studio, identity, models
-from mnistgan.widgets import questions
+from mnistgan.site.visitor import DRAW, ask_for_drawing, ask_for_photo, ask_way
+from mnistgan.widgets import questions, strokes
 from mnistgan.widgets.questions import Questions
 
 SEEDS = 1_000_000
@@ -113,6 +114,38 @@ def morph_two(studio: Studio, label: int | None) -> None:
     st.image(film, caption=f"From seed {start} to seed {end}, and back", width=256)
     st.image(strip, caption="The same, step by step")
     st.download_button("Download the film (GIF)", film, "morph.gif", "image/gif")
+
+
+@st.cache_data(max_entries=50, show_spinner="The robot is searching …")
+def copy_digit(_studio: Studio, path: str, content: str, digit: np.ndarray) -> bytes:
+    """What a robot makes of a digit; kept, so that it searches for each only once."""
+    return _studio.copy(digit)
+
+
+def copy_visitor(studio: Studio, label: int | None) -> None:
+    """What the robot sees in a visitor's digit, and how it would draw that itself."""
+    if studio.cannot_copy:
+        st.info(studio.cannot_copy)
+        return
+    way = ask_way()
+    shown = ask_for_drawing() if way == DRAW else ask_for_photo(way)
+    if shown is None:
+        return
+    width = 160 if way == DRAW else 320  # all in view, below the canvas
+    row = st.container(horizontal=True)
+    try:
+        digit = prepare_drawing(strokes.paint(shown) if way == DRAW else shown)
+    except ValueError as error:
+        st.error(f"Sorry, {error}.")
+        if (seen := getattr(error, "seen", None)) is not None:
+            row.image(seen, caption="What I saw", width=width)
+        return
+    row.image(plots.to_png(digit, 320), caption="What I saw", width=width)
+    if way == DRAW and shown != st.session_state.get("copied"):
+        return  # a search takes seconds: not after each stroke
+    png = copy_digit(studio, str(studio.path), identity(studio.path), digit)
+    row.image(png, caption="My copy", width=width)
+    st.download_button("Download it (PNG)", png, "copy.png", "image/png")
 
 
 @st.cache_resource(show_spinner="The judge is coming …")
