@@ -6,6 +6,7 @@ const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
 const TOOLS = `
   <canvas tabindex="0" role="img" aria-label="Draw a digit here with finger, pen or mouse.
     With the keyboard: arrow keys move, the space bar lowers and lifts the pen."></canvas>
+  <small aria-hidden="true">Arrow keys move, the space bar lowers and lifts the pen.</small>
   <div role="group" aria-label="Tools">
     <button type="button" data-width="thin">thin</button>
     <button type="button" data-width="thick">thick</button>
@@ -78,6 +79,7 @@ function openCanvas(parent, strokes, changed, clearable = true) {
   }
 
   canvas.onpointerdown = (event) => {
+    if (pointer === "keyboard") lift();
     if (event.button || current) return; // another button, or a second finger
     canvas.setPointerCapture(event.pointerId); // it may leave the canvas, and come back
     cursor = null;
@@ -96,7 +98,8 @@ function openCanvas(parent, strokes, changed, clearable = true) {
   canvas.onkeydown = (event) => {
     if (event.key === " ") {
       cursor ??= [0.5, 0.5];
-      if (current) lift();
+      if (event.repeat); // held down: that counts once
+      else if (current) lift();
       else lower(cursor, "keyboard");
     } else if (KEYS[event.key]) {
       cursor = (cursor ?? [0.5, 0.5]).map((v, i) => inside(v + KEYS[event.key][i] / 28));
