@@ -172,6 +172,13 @@ def test_a_still_shows_what_the_widget_showed_and_hides_what_it_hid():
         "shape": widget("Dropdown", _options_labels=["ring", "moons"], index=1),
         "slow": widget("ToggleButton", description="slow motion", value=False),
         "play": widget("Play", value=0),
+        "canvas": widget(
+            "Any", strokes=[{"width": 0.09, "points": [[0.5, 0.1], [0.5, 0.9]]}]
+        ),
+        "square": widget("ToggleButton", description="", value=True),
+        "folded": widget(
+            "Accordion", titles=["or click squares"], children=["IPY_MODEL_square"]
+        ),
     }
     inside = [f"IPY_MODEL_{name}" for name in widgets]
     widgets["box"] = widget("VBox", children=inside)
@@ -180,6 +187,8 @@ def test_a_still_shows_what_the_widget_showed_and_hides_what_it_hid():
     assert 'value="-2.00"> 0.0100' in shown and 'value="2"> 2<' in shown
     assert "<b>moons</b>" in shown and "▶" in shown
     assert "<button disabled>slow motion</button>" in shown
+    assert '<polyline points="0.5,0.1 0.5,0.9" stroke-width="0.09"/>' in shown
+    assert "<summary>or click squares</summary><span" in shown
     assert "progress" not in shown
     assert executed.draw_widget("IPY_MODEL_bar", widgets) == ""
 

@@ -5,16 +5,29 @@ elsewhere any Chromium or Chrome on the path will do. Screenshots go to
 build/screenshots, from where `make screenshots` takes those of the lessons.
 """
 
+import json
 import subprocess
 import sys
 from contextlib import contextmanager
 
 import course
 import nbformat
+import numpy as np
 import pytest
+from hand import (
+    BAR,
+    SEVEN,
+    canvas_of,
+    draw_with_finger,
+    draw_with_mouse,
+    ink_of,
+    looks_like,
+)
 from patience import PATIENCE, until
 from shots import SHOTS, matches_the_lessons
 from site_load import answers, free_port, start_site
+
+from mnistgan.widgets.strokes import make_stroke
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -25,9 +38,9 @@ def no_runs(tmp_path_factory):
         yield
 
 
-def open_page(browser, address, width=1100, height=800, heard=None):
+def open_page(browser, address, width=1100, height=800, heard=None, **screen):
     """Opens a page; `heard` is told every address that it asks for."""
-    page = browser.new_page(viewport={"width": width, "height": height})
+    page = browser.new_page(viewport={"width": width, "height": height}, **screen)
     if heard:
         page.on("request", lambda request: heard(request.url))
     page.set_default_timeout(1000 * PATIENCE)  # milliseconds
@@ -237,6 +250,79 @@ def test_the_game_on_points_is_played_by_keyboard(browser, tmp_path, no_news):
         page.wait_for_timeout(1000)
         page.get_by_role("button", name="start again").press("Enter")
         page.get_by_text("round 0").wait_for()
+        page.get_by_role("button", name="one round").press("Enter")
+        page.get_by_text("round 1").wait_for()
+        page.locator(".jp-OutputArea select").select_option("draw it yourself")
+        page.locator(".mnistgan-canvas").wait_for()
+        draw_with_mouse(page, SEVEN)
+        page.get_by_role("button", name="play with it").click()
+        page.get_by_text("round 0").wait_for()  # with other points
+
+
+CANVAS = """\
+import json
+from pathlib import Path
+
+from mnistgan.sampling import PRETRAINED, load_generator
+from mnistgan.widgets.canvas import DrawingCanvas
+
+def tell(change):
+    Path("strokes.json").write_text(json.dumps(change["new"]))
+
+canvas = DrawingCanvas(load_generator(PRETRAINED))
+canvas.pad.observe(tell, "strokes")
+canvas.box
+"""
+
+
+def test_a_digit_is_drawn_in_jupyterlab(browser, tmp_path, no_news):
+    file = tmp_path / "strokes.json"
+
+    def arrived(*drawn):
+        """Whether Python has what was drawn, and the browser shows the same."""
+        found = json.loads(file.read_text()) if file.exists() else []
+        if [one["width"] for one in found] != [one["width"] for one in drawn]:
+            return False
+        for one, other in zip(found, drawn, strict=True):
+            ends = np.array(one["points"])[[0, -1]], np.array(other["points"])[[0, -1]]
+            assert np.allclose(*ends, atol=0.02)
+        return looks_like(page, *drawn) and looks_like(page, *found)
+
+    seven, bar = make_stroke(SEVEN), make_stroke(BAR, "thin")
+    with one_cell(browser, tmp_path, CANVAS) as page:
+        run_all(page)
+        page.locator(".mnistgan-canvas").wait_for()
+        page.wait_for_timeout(1000)
+        thin, thick, undo = (
+            page.get_by_role("button", name=name) for name in ("thin", "thick", "undo")
+        )
+        assert thick.get_attribute("aria-pressed") == "true" and undo.is_disabled()
+        draw_with_mouse(page, SEVEN)
+        until(lambda: arrived(seven))
+        thin.click()
+        assert thin.get_attribute("aria-pressed") == "true"
+        assert thick.get_attribute("aria-pressed") == "false"
+        draw_with_mouse(page, BAR)
+        until(lambda: arrived(seven, bar))
+        undo.click()
+        until(lambda: arrived(seven))
+        page.get_by_role("button", name="copy me").click()
+        page.locator("img.mnistgan-copied").wait_for()
+        page.screenshot(path=SHOTS / "canvas.png")
+
+        page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+        page.reload()  # the kernel remembers
+        wait_for_kernel(page)
+        until(lambda: page.locator(".mnistgan-canvas").count() and arrived(seven))
+        page.get_by_role("button", name="clear").click()
+        until(lambda: arrived() and not ink_of(page).any())
+
+        canvas_of(page).focus()  # by keyboard: a 1, from top to bottom
+        for key in ["ArrowUp"] * 9 + [" "] + ["ArrowDown"] * 18 + [" "]:
+            page.keyboard.press(key)
+        until(lambda: arrived(make_stroke([(0.5, 5 / 28), (0.5, 23 / 28)])))
+        page.get_by_text("or click squares").click()
+        page.locator("button.widget-toggle-button").first.press("Enter")
 
 
 QUIZ = """\
@@ -270,9 +356,8 @@ def test_the_page_of_make_explore_is_alive(browser):
         page = open_page(browser, f"http://127.0.0.1:{port}/", height=2000)
         before, after = drag_first_slider(page)
         assert before != after
-        squares = page.locator("button.widget-toggle-button")
-        for row in range(2, 12):
-            squares.nth(14 * row + 6).click()  # a 1
+        draw_with_mouse(page, SEVEN)
+        assert looks_like(page, make_stroke(SEVEN))
         page.get_by_role("button", name="copy me").click()
         page.locator("img.mnistgan-copied").wait_for()
         page.screenshot(path=SHOTS / "voila.png")
@@ -327,6 +412,36 @@ def test_on_a_phone_the_picture_stays_in_view(browser, site):
     page.screenshot(path=SHOTS / "site_scrolled.png")
     page.close()
     assert place["y"] >= 0 and place["y"] + place["height"] <= 400
+
+
+def test_a_digit_is_drawn_with_a_finger_on_a_phone(browser, site):
+    page = open_page(
+        browser, site, 390, 844, has_touch=True, is_mobile=True, device_scale_factor=3
+    )
+    page.get_by_text("Copy my digit").tap()
+    page.locator(".mnistgan-canvas").wait_for()
+    page.wait_for_timeout(1000)
+    before = canvas_of(page).bounding_box()
+    draw_with_finger(page, SEVEN)
+    page.get_by_text("What I saw").wait_for()
+    assert canvas_of(page).bounding_box() == before  # the page has not scrolled
+    assert looks_like(page, make_stroke(SEVEN))
+    page.get_by_role("button", name="thin").tap()
+    draw_with_finger(page, BAR)
+    assert looks_like(page, make_stroke(SEVEN), make_stroke(BAR, "thin"))
+    page.get_by_role("button", name="undo").tap()
+    assert looks_like(page, make_stroke(SEVEN))
+    copy = page.get_by_role("button", name="Copy it")
+    copy.tap()
+    page.get_by_text("My copy").wait_for()
+    assert looks_like(page, make_stroke(SEVEN))  # after all those answers
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 390, f"the page is {wide} pixels wide on a phone"
+    page.screenshot(path=SHOTS / "site_canvas.png")
+    page.get_by_role("button", name="clear").tap()
+    page.get_by_text("What I saw").wait_for(state="hidden")
+    assert not ink_of(page).any()
+    page.close()
 
 
 def test_a_visitor_takes_the_robot_home(browser, site, tmp_path):

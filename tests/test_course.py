@@ -261,7 +261,7 @@ SILENT = """print display show check prepared generator_works discriminator_work
     apply_gradients save save_grid
     save_model save_film mkdir rmtree write go_to start_dark clear append terminate
     kill disable wait_for sleep train_attribute_classifier build apply add close
-    write_page play"""
+    write_page play stroke"""
 DONE = """train write_text wait run set_value input set_xlabel set_ylabel set legend
     plot plot_scores plot_spectra plot_losses plot_wheel compare practise batch_norm
     quick_step old_step train_step step"""

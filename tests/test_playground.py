@@ -162,6 +162,11 @@ def test_points_can_be_drawn(playground):
     playground.use.click()
     x, y = playground.gan.real_points.T
     assert playground.gan.rounds == 0 and np.ptp(y) > 3 * np.ptp(x)
+    playground.canvas.clear.click()
+    playground.canvas.stroke([(0.1, 0.5), (0.9, 0.5)])
+    playground.use.click()
+    x, y = playground.gan.real_points.T
+    assert np.ptp(x) > 3 * np.ptp(y)
     playground.shape.value = "ring"
     assert np.ptp(playground.gan.real_points[:, 0]) > 1
 

@@ -22,6 +22,7 @@ from mnistgan.models import build_generator
 from mnistgan.projects import conditional
 from mnistgan.sampling import PRETRAINED
 from mnistgan.site import studio
+from mnistgan.widgets import strokes
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +130,7 @@ def bring_photo(photo, name="digit.jpg"):
     """A visitor who uploads a photo."""
     app = visit()
     app.radio[0].set_value("Copy my digit").run()
+    app.radio[1].set_value("Upload a photo").run()
     app.file_uploader[0].upload(name, photo, "image/jpeg").run()
     assert not app.exception
     return app
@@ -153,6 +155,44 @@ def test_a_photo_without_a_digit_is_shown_with_a_sentence(runs):
     app = bring_photo(b"no picture")
     assert "not a picture" in app.error[0].value and not captions(app)
     assert " at 0x" not in app.error[0].value
+
+
+def draw_on_canvas(app, drawn):
+    """What the browser does after each stroke."""
+    app.session_state["canvas"] = {"strokes": drawn}
+    app.run()
+    assert not app.exception
+
+
+SEVEN = [strokes.make_stroke([(0.25, 0.2), (0.75, 0.2), (0.4, 0.85)])]
+
+
+def test_a_drawing_is_seen_at_once_and_copied_when_asked(runs, quick_search):
+    app = visit()
+    app.radio[0].set_value("Copy my digit").run()
+    assert not captions(app) and app.button[0].disabled  # an empty canvas
+    draw_on_canvas(app, SEVEN)
+    assert captions(app) == ["What I saw"] and not app.error
+    press(app, "Copy it")
+    assert captions(app) == ["What I saw", "My copy"] and not app.error
+    app.radio[0].set_value("Morph").run()
+    app.radio[0].set_value("Copy my digit").run()  # the drawing is still there
+    assert captions(app) == ["What I saw", "My copy"]
+    bar = strokes.make_stroke([(0.35, 0.5), (0.65, 0.5)], "thin")
+    draw_on_canvas(app, [*SEVEN, bar])
+    assert captions(app) == ["What I saw"]  # the copy was of another drawing
+    draw_on_canvas(app, [])
+    assert not captions(app) and not app.error
+
+
+@pytest.mark.parametrize(
+    "sent", ["a poem", [7], [{"width": 1, "points": []}], {"a": 1}]
+)
+def test_nonsense_from_a_browser_gets_a_sentence(runs, sent):
+    app = visit()
+    app.radio[0].set_value("Copy my digit").run()
+    draw_on_canvas(app, sent)
+    assert "these are no strokes" in app.error[0].value and not captions(app)
 
 
 def test_a_photo_can_be_taken_with_the_camera(runs):

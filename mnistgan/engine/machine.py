@@ -17,7 +17,7 @@ EXTRAS = {  # what each of them needs in Colab, where pip must leave the rest al
     "loggers": "tensorboard wandb",
     "faces": "dicebear-core dicebear-styles resvg-py",
     "music": "music21 pretty_midi (music21 needs Python 3.11 or newer)",
-    "notebooks": "jupyterlab ipywidgets voila",
+    "notebooks": "jupyterlab ipywidgets anywidget voila",
     "site": "streamlit",
 }
 

@@ -25,11 +25,11 @@ from mnistgan.photos import prepare_drawing
 from mnistgan.settings import runs_folder
 from mnistgan.site import share
 from mnistgan.site.studio import AT_ONCE, COURSE, Studio, identity, models
-from mnistgan.widgets import questions
+from mnistgan.site.visitor import DRAW, ask_for_drawing, ask_for_photo, ask_way
+from mnistgan.widgets import questions, strokes
 from mnistgan.widgets.questions import Questions
 
 SEEDS = 1_000_000
-PHOTOS = ["jpg", "jpeg", "png", "webp"]  # without HEIC here, an iPhone sends JPEG
 put = st.session_state.update  # what a button does: it moves boxes and slide bars
 
 
@@ -116,46 +116,36 @@ def morph_two(studio: Studio, label: int | None) -> None:
     st.download_button("Download the film (GIF)", film, "morph.gif", "image/gif")
 
 
-def ask_for_photo() -> bytes | None:
-    """Lets the visitor take a photo of a digit, or upload one."""
-    st.write(
-        "Write one digit, large and dark. Shadows and lines on the paper are fine."
-    )
-    ways = ["Upload a photo", "Take a photo"]
-    if st.radio("How do you show it?", ways, horizontal=True) == ways[0]:
-        hint = "HEIC photos, as iPhones keep them, must be saved as JPEG first."
-        photo = st.file_uploader("A photo of your digit", PHOTOS, help=hint)
-    else:
-        photo = st.camera_input("Hold the camera straight above the paper")
-    return photo.getvalue() if photo else None
-
-
 @st.cache_data(max_entries=50, show_spinner="The robot is searching …")
 def copy_digit(_studio: Studio, path: str, content: str, digit: np.ndarray) -> bytes:
     """What a robot makes of a digit; kept, so that it searches for each only once."""
     return _studio.copy(digit)
 
 
-def copy_photo(studio: Studio, label: int | None) -> None:
-    """What the robot sees in a visitor's photo, and how it would draw that itself."""
+def copy_visitor(studio: Studio, label: int | None) -> None:
+    """What the robot sees in a visitor's digit, and how it would draw that itself."""
     if studio.cannot_copy:
         st.info(studio.cannot_copy)
         return
-    if (photo := ask_for_photo()) is None:
+    way = ask_way()
+    shown = ask_for_drawing() if way == DRAW else ask_for_photo(way)
+    if shown is None:
         return
-    left, right = st.columns(2)
+    width = 160 if way == DRAW else 320  # all in view, below the canvas
+    row = st.container(horizontal=True)
     try:
-        digit = prepare_drawing(photo)
+        digit = prepare_drawing(strokes.paint(shown) if way == DRAW else shown)
     except ValueError as error:
         st.error(f"Sorry, {error}.")
         if (seen := getattr(error, "seen", None)) is not None:
-            left.image(seen, caption="What I saw", width=320)
+            row.image(seen, caption="What I saw", width=width)
         return
-    left.image(plots.to_png(digit, 320), caption="What I saw", width=320)
-    with right:
-        png = copy_digit(studio, str(studio.path), identity(studio.path), digit)
-        st.image(png, caption="My copy", width=320)
-        st.download_button("Download it (PNG)", png, "copy.png", "image/png")
+    row.image(plots.to_png(digit, 320), caption="What I saw", width=width)
+    if way == DRAW and shown != st.session_state.get("copied"):
+        return  # a search takes seconds: not after each stroke
+    png = copy_digit(studio, str(studio.path), identity(studio.path), digit)
+    row.image(png, caption="My copy", width=width)
+    st.download_button("Download it (PNG)", png, "copy.png", "image/png")
 
 
 @st.cache_resource(show_spinner="The judge is coming …")
@@ -291,7 +281,7 @@ def main() -> None:
         "Turn the knobs": turn_knobs,
         "Many pictures": draw_many,
         "Morph": morph_two,
-        "Copy my digit": copy_photo,
+        "Copy my digit": copy_visitor,
         "Real or drawn?": play_quiz,
     }
     label = choose_label(studio)

@@ -134,6 +134,12 @@ def draw_widget(name: str, widgets: dict) -> str:
             columns = layout.get("grid_template_columns")
             style = f' style="grid-template-columns: {columns}"' if columns else ""
             return inside and f'<div class="{kind}"{style}>{inside}</div>'
+        case "AccordionModel":  # folded, as it is in the beginning
+            inside = "".join(draw_widget(one, widgets) for one in state["children"])
+            title = html.escape(" · ".join(state["titles"]))
+            return f"<details><summary>{title}</summary>{inside}</details>"
+        case "AnyModel":
+            return draw_strokes(state["strokes"])
         case "ImageModel":
             png = base64.b64encode(state["value"]).decode()
             size = f'width="{state["width"]}"' if state["width"] else ""
@@ -177,3 +183,16 @@ def draw_widget(name: str, widgets: dict) -> str:
             return f"<button disabled>{words}</button>"
         case _:
             return ""
+
+
+def draw_strokes(strokes: list[dict]) -> str:
+    """What is on a canvas, see `mnistgan.widgets.strokes`, as SVG."""
+    lines = "".join(
+        f'<polyline points="{points}" stroke-width="{stroke["width"]}"/>'
+        for stroke in strokes
+        for points in [" ".join(f"{x},{y}" for x, y in stroke["points"])]
+    )
+    return (
+        '<svg class="canvas" viewBox="0 0 1 1" width="280" height="280" role="img" '
+        f'aria-label="A canvas to draw on.">{lines}</svg>'
+    )
