@@ -282,6 +282,9 @@ TOLD = {
         "images/workers.png": "60 1024",
         "worked out on the page": "4,096 14 512 63 1,000 1,100",
     },
+    "lessons/14": {
+        "measured: faults.py": "500 10 19 89 100 13 271 0.4%",
+    },
     "lessons/inside": {"mnistgan.engine.accelerate": "2×2 64×64×1 16×16×16"},
     "lessons/measured": {
         "images/quality.png": "0.80 0.94 0.32 0.07 2,000",
