@@ -106,13 +106,22 @@ pictures: $(TOOLS) ## make the pictures in images/ again
 	$(BIN)/python images/make_workers.py
 	$(BIN)/python images/make_faults.py
 
-# uv fetches and unpacks many packages at once: pip takes ten times as long. But where
-# only pip knows the way (an index or a proxy in its own settings), pip goes.
+# uv fetches many packages at once: pip takes ten times as long. But where only pip
+# knows the way (an index or a proxy in its own settings), pip goes. Of the lines that uv
+# prints, three are kept, and a count of what has come.
 define install
+	@echo "It takes half a minute on a quick line, and ten minutes on a slow one."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --constraint constraints.txt uv
 	@set -- --constraint constraints.txt --editable '.[$(1)]'; \
-	  $(BIN)/uv pip install --python $(BIN)/python "$$@" || $(BIN)/pip install "$$@"
+	  { $(BIN)/uv pip install --python $(BIN)/python "$$@" 2>&1 || \
+	  { echo "Now pip tries it, silently, for some minutes."; \
+	  $(BIN)/pip install --quiet "$$@" 2>&1; } || \
+	  echo "FAILED"; } | while read -r first rest; do case "$$first" in \
+	  Downloaded) n=$$((n + 1)); printf '\r  %s large packages fetched ' $$n ;; \
+	  Downloading | Building | Built | Using | Uninstalled | [-+~]) ;; \
+	  FAILED) exit 1 ;; *) printf '\n  %s %s' "$$first" "$$rest" ;; esac; done; \
+	  status=$$?; echo; exit $$status
 endef
 
 $(READY): pyproject.toml constraints.txt

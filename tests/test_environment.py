@@ -135,22 +135,31 @@ def test_colab_uses_a_folder_that_was_brought_along(
     assert "Your machine" in capsys.readouterr().out
 
 
-PIP = """#!/bin/sh
+FAKE_UV = """#!/bin/sh
 echo "$@" > "$(dirname "$0")/asked"
-for name in $(seq 250); do echo "Collecting $name==1.0"; echo "  Using $name"; done
-[ -z "$BREAK" ] || { echo "ERROR: no such package"; exit 1; }
-echo "Installing collected packages: all of them"
+echo "Resolved 250 packages in 1s"
+[ -z "$BREAK" ] || { echo "error: no such package" >&2; exit 1; }
+for name in $(seq 250); do
+  echo "Downloading $name (1.0MiB)"; echo " Downloaded $name"; echo " + $name==1.0"
+done
+echo "Installed 250 packages in 1s"
+"""
+FAKE_PIP = """#!/bin/sh
+case "$*" in *uv) exit 0 ;; esac
+echo "$@" > "$(dirname "$0")/asked_pip"
+[ "$BREAK" != both ] || { echo "ERROR: no such package either"; exit 1; }
 """
 
 
-@pytest.mark.parametrize("broken", ["", "yes"])
+@pytest.mark.parametrize("broken", ["", "uv", "both"])
 @pytest.mark.parametrize("name, extras", [("READY", "course,export"), ("TOOLS", "all")])
 def test_making_the_environment_says_what_it_does_but_no_more(
     tmp_path, broken, name, extras
 ):
-    pip, ready = tmp_path / "pip", tmp_path / name
-    pip.write_text(PIP)
-    pip.chmod(0o755)
+    ready = tmp_path / name
+    for program, script in {"uv": FAKE_UV, "pip": FAKE_PIP}.items():
+        (tmp_path / program).write_text(script)
+        (tmp_path / program).chmod(0o755)
     places = [f"READY={tmp_path / 'READY'}", f"TOOLS={tmp_path / 'TOOLS'}"]
     command = ["make", "PYTHON=true", f"BIN={tmp_path}", *places, str(ready)]
     done = subprocess.run(
@@ -160,11 +169,16 @@ def test_making_the_environment_says_what_it_does_but_no_more(
         stdout=subprocess.PIPE,
     )
     said = done.stdout.decode()
-    assert "two minutes" in said and "250 packages" in said
-    assert said.count("\n") < 8 and "Using" not in said  # the count keeps its line
-    assert (done.returncode == 0, ready.exists()) == (not broken, not broken)
-    assert ("no such package" in said) == bool(broken)
+    assert "half a minute" in said and "Resolved 250 packages" in said
+    assert said.count("\n") < 9 and "1.0" not in said  # the count keeps its line
+    assert ("250 large packages fetched" in said) == (not broken)
+    assert ("error: no such package" in said) == bool(broken)
+    assert ("no such package either" in said) == (broken == "both")
+    assert (done.returncode == 0) == ready.exists() == (broken != "both")
     assert f"--editable .[{extras}]" in (tmp_path / "asked").read_text()
+    by_pip = tmp_path / "asked_pip"
+    assert by_pip.exists() == bool(broken)
+    assert not broken or f"--editable .[{extras}]" in by_pip.read_text()
 
 
 def test_the_environment_fits_into_the_disk_that_the_readme_asks_for():
