@@ -129,11 +129,8 @@ def draw_digits(sheet: Sheet, digits: np.ndarray | None, caption: str) -> float:
 
 def draw_side(sheet: Sheet, kept: Stamps, y: float) -> None:
     """Tells what was done, with a seal; or what comes next."""
-    left, right, day = (
-        WIDTH - MARGIN - SIDE,
-        WIDTH - MARGIN,
-        stamps.certificate_day(kept),
-    )
+    left, right = WIDTH - MARGIN - SIDE, WIDTH - MARGIN
+    day = stamps.certificate_day(kept)
     bottom = TOP + len(MAIN) * TALL - 8
     if day:
         for deed in DEEDS:

@@ -12,10 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 INK, GREY, PAPER = "#1B2A38", "#5F6B76", "#FBF8F1"
 PLAIN, BOLD, SERIF = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DejaVuSerif-Bold.ttf"
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"  # the same on all machines
-FINE, SHARP = (
-    4,
-    2,
-)  # so many times larger it is drawn, and kept: round edges, sharp print
+FINE, SHARP = 4, 2  # it is drawn and kept so many times larger: for sharp edges
 TICK = (-0.45, 0.05), (-0.12, 0.4), (0.48, -0.38)  # of a stamp with radius 1
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
