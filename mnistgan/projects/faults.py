@@ -238,9 +238,9 @@ def compare(trainings: dict[str, tuple]) -> Figure:
     Returns:
         The figure: both losses, both beliefs, and sixteen drawings of each.
     """
-    figure, axes = plots.plt.subplots(
-        3, len(trainings), figsize=(4 * len(trainings), 7.5), squeeze=False
-    )
+    count = len(trainings)
+    figure = plots.plt.figure(figsize=(5 * count, 7), layout="constrained")
+    axes = figure.subplots(3, count, squeeze=False, height_ratios=[3, 3, 2])
     rows = {"d_loss": 0, "g_loss": 0, "d_real": 1, "d_fake": 1}
     looks = (plots.BLUE, "-"), (plots.ORANGE, "--")
     for (name, (results, _, drawings)), column in zip(
