@@ -418,7 +418,7 @@ def test_a_digit_is_drawn_with_a_finger_on_a_phone(browser, site):
     page = open_page(
         browser, site, 390, 844, has_touch=True, is_mobile=True, device_scale_factor=3
     )
-    # Buttons get a click: on a busy machine a tap takes so long that it presses nothing.
+    # Buttons get a click: on a busy machine a tap lasts too long to press anything.
     page.get_by_text("Copy my digit").click()
     page.locator(".mnistgan-canvas").wait_for()
     page.wait_for_timeout(1000)
