@@ -65,7 +65,7 @@ def to_float(images: tf.Tensor) -> tf.Tensor:
 def load_mnist(
     split: str = "train", data_dir: str | os.PathLike | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Loads the digits as they are, through `tfds.load`, fetching them first if needed.
+    """Loads the digits as they are, from their TFDS data set, fetching it if needed.
 
     Args:
         split: `"train"` (60,000 digits) or `"test"` (10,000), or a TFDS slice of one,

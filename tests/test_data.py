@@ -219,6 +219,24 @@ def test_what_a_torn_source_left_does_not_disturb_the_next(
     assert not leftovers(tmp_path)
 
 
+def test_digits_are_decoded_once_and_stay_what_tfds_reads(
+    tmp_path, four_files, monkeypatch
+):
+    put(four_files, tmp_path / mnist.HAND_FOLDER)
+    monkeypatch.setattr(mnist, "SOURCES", [mnist.from_hand])
+    mnist.prepare_mnist(tmp_path)
+    whole = tfds.load("mnist", split="train", data_dir=tmp_path, batch_size=-1)
+    with pytest.raises(ValueError, match="train"):
+        data.load_mnist("train[:201]", tmp_path)  # there are 200
+    assert len(data.load_mnist("train[50%:]", tmp_path)[0]) == 100
+    monkeypatch.delattr(tfds, "load")  # not needed for the usual splits
+    for split, count in {"train": 200, "train[:7]": 7}.items():
+        images, labels = data.load_mnist(split, tmp_path)
+        assert np.array_equal(images, whole["image"][:count])
+        assert np.array_equal(labels, whole["label"][:count])
+        assert images.dtype == np.uint8 and labels.dtype == np.int64
+
+
 def test_two_processes_may_start_at_once(tmp_path, four_files):
     put(four_files, tmp_path / mnist.HAND_FOLDER)
     script = (

@@ -204,7 +204,8 @@ def two_workers(tmp_path, *different):
     """Starts workers, whose last options differ, on a machine that uses a proxy."""
     cluster = {"worker": launch.free_addresses(2)}
     words = [sys.executable, "-m", "mnistgan", "train", "--strategy=workers"]
-    words += ["--preset=quick", *NARROW, f"--out={tmp_path / 'run'}"]
+    words += ["--preset=quick", "--pictures=6400", *NARROW]
+    words += [f"--out={tmp_path / 'run'}"]
     both = []
     for rank, own in enumerate(different):
         config = {"cluster": cluster, "task": {"type": "worker", "index": rank}}

@@ -144,7 +144,7 @@ def prepare_faces(data_dir: str | os.PathLike | None = None) -> Path:
 def load_faces(
     split: str = "train", data_dir: str | os.PathLike | None = None
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Loads the cartoon faces through `tfds.load`, drawing them first if needed.
+    """Loads the cartoon faces from their TFDS data set, drawing them first if needed.
 
     Args:
         split: `"train"` (10,000 faces) or `"test"` (2,000), or a TFDS slice of one,
