@@ -109,7 +109,7 @@ pictures: $(TOOLS) ## make the pictures in images/ again
 # uv fetches many packages at once: pip takes ten times as long. But where only pip
 # knows the way (an index or a proxy in its own settings), pip goes. Of the lines that uv
 # prints, four are kept, and a count of what has come. uv must be told to compile what it
-# installs, as pip does: else the first import, or each one, takes 27 s instead of 8.
+# installs, as pip does: else the first import, or each one, takes three times as long.
 define install
 	@echo "It takes a minute on a quick line, and ten minutes on a slow one."
 	@$(PYTHON) -m venv .venv
