@@ -254,7 +254,7 @@ def prepare(name: str, version: str, root: Path, make: Callable[[Path], None]) -
 def keep_arrays(folder: Path) -> None:
     """Keeps every split of a data set as arrays, too, in a file beside TFDS' own.
 
-    TFDS decodes its pictures at each reading, which takes twenty times as long. A data
+    TFDS decodes its pictures at each reading, which takes ten times as long. A data
     set with words is left out: NumPy keeps numbers only.
     """
     for split in tfds.builder_from_directory(folder).info.splits:
