@@ -17,7 +17,6 @@ digits: $(READY) ## teach a robot to draw digits; the pictures land in runs/digi
 test: $(TOOLS) chromium ## everything that CI runs: lint, types, tests, every notebook
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/codespell
 	rm -rf build/runs
 	@# Two processes with a thread each: steps are too small for two threads to share.

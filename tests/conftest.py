@@ -79,7 +79,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker("trained")
     later, without_judge = dict.fromkeys(LATER.values())
     order = [JUDGE, without_judge, "notebooks", later, "test_workers.py"]
-    order += ["test_faults.py"]
+    order += ["test_faults.py", "test_types.py"]
 
     def place(item):
         scope = scope_of(item.path)

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import course
 import numpy as np
 import pytest
+import scaling
 import tensorflow as tf
 import yaml
 from patience import PATIENCE, until
@@ -47,9 +48,10 @@ def team(rank, count=2, replicas=None):
 
 
 def steps(strategy, *words):
-    """What the first 20 steps return, in a program of its own: `(20, 4)`."""
-    script = course.ROOT / "tests" / "benchmarks" / "scaling.py"
-    program = [sys.executable, script, strategy, *words]
+    """What the first 20 steps return: `(20, 4)`. Several devices need a new program."""
+    if strategy == "one":
+        return np.array(scaling.measure(scaling.parse([strategy, *words]))["steps"])
+    program = [sys.executable, scaling.__file__, strategy, *words]
     ran = subprocess.run(program, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     return np.array(json.loads(ran.stdout.splitlines()[-1])["steps"])
@@ -77,11 +79,6 @@ def test_two_learn_what_one_learns(alone, strategy):
     assert farthest(shared, alone) < 0.02
 
 
-def test_several_gpus_leave_xla_alone():
-    """Which `jit_compile`, the default where there is a GPU, would ask for."""
-    steps("mirrored", "--steps", "1", "--jit-compile")
-
-
 def test_a_worker_with_two_devices_hears_the_chief():
     program = """
 import tensorflow as tf
@@ -107,11 +104,14 @@ assert plain.numpy() == 3, plain
 
 
 @pytest.mark.trained
-def test_the_other_steps_are_shared_too():
-    for project in ("vae", "conditional"):
-        words = "--project", project, "--steps", "2"
-        one, two = steps("one", *words), steps("mirrored", *words)
-        assert farthest(two[:, :2], one[:, :2]) < 1e-3
+@pytest.mark.parametrize(
+    "project, more", [("vae", ["--jit-compile"]), ("conditional", [])]
+)
+def test_the_other_steps_are_shared_too(project, more):
+    """Without XLA, which `jit_compile`, usual where there is a GPU, would ask for."""
+    words = "--project", project, "--steps", "2"
+    one, two = steps("one", *words), steps("mirrored", *words, *more)
+    assert farthest(two[:, :2], one[:, :2]) < 1e-3
 
 
 def firsts(numbers, *words):
@@ -181,22 +181,6 @@ def last_line(log):
     return log.read_text().replace("\r", "\n").strip().splitlines()[-1]
 
 
-def test_a_killed_worker_stops_the_run_which_goes_on_when_both_are_back(tmp_path):
-    options = ["--preset=quick", "--pictures=3200", "--epochs=1", "--judged=0"]
-    options += [*NARROW, f"--out={tmp_path / 'run'}"]
-    both = launch.start(2, options, tmp_path / "first")
-    until((tmp_path / "run/history.csv").exists)  # the first checkpoint is there
-    both[1].kill()
-    assert both[0].wait(PATIENCE) == 2
-    found = last_line(tmp_path / "first/worker_0.txt")
-    assert "worker 1 (127.0.0.1:" in found and "stopped answering" in found
-
-    both = launch.start(2, options, tmp_path / "second")
-    assert [each.wait(PATIENCE) for each in both] == [0, 0]
-    assert runs.read_history(tmp_path / "run")[-1]["step"] == 100
-    assert "The first worker keeps" in last_line(tmp_path / "second/worker_1.txt")
-
-
 NO_PROXY_THERE = dict.fromkeys(["http_proxy", "https_proxy"], "http://127.0.0.1:9")
 
 
@@ -230,7 +214,8 @@ def test_workers_must_agree_on_the_settings(tmp_path):
         assert "has other settings than worker 0: epochs, batch_size." in found
 
 
-def test_ctrl_c_at_one_worker_stops_all_and_the_chief_saves(tmp_path):
+def test_who_is_stopped_or_killed_stops_all_and_the_chief_saves(tmp_path):
+    """And they go on where they were. Notebook 13 does so to the end."""
     both = two_workers(tmp_path, [], [])
     until((tmp_path / "run/previews/step_000050.png").exists)
     both[1].send_signal(signal.SIGINT)
@@ -240,6 +225,22 @@ def test_ctrl_c_at_one_worker_stops_all_and_the_chief_saves(tmp_path):
     assert step and f"Stopped and saved after step {step} of" in first
     assert "WARNING:tensorflow" not in (tmp_path / "0.txt").read_text()
     assert f"Stopped with the others after step {step} of" in second
+
+    both = two_workers(tmp_path, [], [])
+    until(lambda: runs.read_history(tmp_path / "run")[-1]["step"] > step)
+    both[1].kill()
+    assert both[0].wait(PATIENCE) == 2
+    found = last_line(tmp_path / "0.txt")
+    assert "worker 1 (127.0.0.1:" in found and "stopped answering" in found
+    rows = [row["step"] for row in runs.read_history(tmp_path / "run")]
+    assert rows == list(range(25, rows[-1] + 1, 25)), "they did not go on"
+
+
+def test_a_helper_says_who_keeps_what_was_learned(monkeypatch, tmp_path, capsys):
+    run = SimpleNamespace(finished=True, chief=False)
+    monkeypatch.setattr(training, "train", lambda *_, **__: run)
+    assert __main__.main(["train", f"--out={tmp_path / 'run'}"]) == 0
+    assert "The first worker keeps what was learned" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kind, code", [("SIGINT", 130), ("SIGTERM", -15)])

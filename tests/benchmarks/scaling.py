@@ -20,7 +20,7 @@ import time
 import numpy as np
 
 
-def parse():
+def parse(words=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("strategy", choices=("one", "mirrored", "workers"))
     parser.add_argument("--steps", type=int, default=20)
@@ -38,7 +38,7 @@ def parse():
         metavar="SEED",
         help="first change each weight of the artist by some ten-millionths of it",
     )
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def start_two(words):
