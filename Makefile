@@ -19,7 +19,7 @@ test: $(TOOLS) chromium ## everything that CI runs: lint, types, tests, every no
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 	rm -rf build/runs
-	@# Two processes with a thread each: steps are too small for two threads to share.
+	@# Processes with a thread each: steps are too small for two threads to share.
 	MNISTGAN_RUNS="$(CURDIR)/build/runs" MNISTGAN_PRESET=smoke \
 	  TF_NUM_INTRAOP_THREADS=$${TF_NUM_INTRAOP_THREADS:-1} OMP_NUM_THREADS=1 \
 	  $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder

@@ -30,12 +30,14 @@ from mnistgan.sampling import draw, load_generator, make_noise
 
 FAULTS = int(os.environ.get("FAULTS", "1"))
 LONGER = dataclasses.replace(SMALL, epochs=2 + FAULTS)
-PROGRAMS = multiprocessing.get_context("forkserver")  # imports TensorFlow only once
-PROGRAMS.set_forkserver_preload(["mnistgan.training"])
+FORKS = "forkserver" in multiprocessing.get_all_start_methods()  # not on Windows
+PROGRAMS = multiprocessing.get_context("forkserver" if FORKS else "spawn")
+if FORKS:  # TensorFlow is imported once, for all of them
+    PROGRAMS.set_forkserver_preload(["mnistgan.training"])
 
 
 def train(folder, log):
-    """What a program of its own does: it trains, and saves at each step."""
+    """What a program of its own does: it trains, and saves at each row of its diary."""
     with open(log, "w") as said:
         os.dup2(said.fileno(), 1)
         os.dup2(said.fileno(), 2)

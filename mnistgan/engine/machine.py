@@ -134,8 +134,8 @@ def open_streams() -> None:
 def no_garbage() -> Iterator[None]:
     """Python's garbage collector rests while TensorFlow is imported the first time.
 
-    Nor does it look, later, at the 600,000 objects that have come to stay. So imports
-    take a quarter less time, and what Keras does first a little less.
+    Nor does it look, later, at the hundreds of thousands of objects that have come to
+    stay. So imports take less time, and so does what Keras does first.
     """
     collects, first = gc.isenabled(), "tensorflow" not in sys.modules
     gc.disable()
