@@ -46,6 +46,11 @@ LATER = {  # notebooks that need no robot of earlier ones but the judge
 }
 BOOK = "test_book.py"  # shows what they have shown
 JUDGE = "test_evaluation.py"  # teaches the judge, which many notebooks need
+LONG = [  # more than a minute each; what is short comes last, and fills the gaps
+    *("test_workers.py", "test_faults.py", "test_browser.py", "test_projects.py"),
+    *("test_loggers.py", "test_types.py", "test_installed.py", "test_scores.py"),
+    *("test_training.py", "test_data.py", "test_ablations.py", "test_diagnosis.py"),
+]
 
 
 def scope_of(path):
@@ -78,8 +83,7 @@ def pytest_collection_modifyitems(items):
         if item.path.suffix == ".ipynb":  # most use a robot, and few can do without
             item.add_marker("trained")
     later, without_judge = dict.fromkeys(LATER.values())
-    order = [JUDGE, without_judge, "notebooks", later, "test_workers.py"]
-    order += ["test_faults.py", "test_types.py"]
+    order = [JUDGE, without_judge, "notebooks", later, *LONG]
 
     def place(item):
         scope = scope_of(item.path)
