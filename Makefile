@@ -104,6 +104,7 @@ pictures: $(TOOLS) ## make the pictures in images/ again
 	$(BIN)/python images/make_music.py
 	$(BIN)/python images/make_workers.py
 	$(BIN)/python images/make_faults.py
+	$(BIN)/python images/make_flow.py
 
 # uv fetches many packages at once: pip takes ten times as long. But where only pip
 # knows the way (an index or a proxy in its own settings), pip goes. Of the lines that uv

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from scipy.fft import dct
 from scipy.sparse.linalg import eigsh
 from tensorflow import keras
 from tqdm.auto import trange
@@ -196,6 +197,37 @@ def find_directions(generator, count=None, seed: int = 0) -> Directions:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     names = tuple(f"knob_{number}" for number in range(1, count + 1))
     return Directions(names, vectors.astype("float32"))
+
+
+def find_waves(generator: keras.Model, count: int = 6) -> Directions:
+    """Finds the directions of a noise that is a picture itself: waves over it.
+
+    Fine waves are soon gone from the fog. What is drawn hangs on the wide ones. These
+    are the patterns of the discrete cosine transform (Ahmed et al. 1974): first the
+    whole picture at once, then light on one side and dark on the other, and so on.
+
+    Args:
+        generator: One whose noise is laid out as a picture.
+        count: How many knobs, from 1 to as many as that has pixels.
+
+    Returns:
+        `count` knobs, the widest wave first, called `knob_1`, `knob_2`, …, all at right
+        angles.
+    """
+    fog = next(x for x in generator.layers if isinstance(x, keras.layers.Reshape))
+    size = fog.output.shape[1:3]
+    down, across = (dct(np.eye(n), axis=0, norm="ortho") for n in size)
+    widest = sorted(np.ndindex(*size), key=lambda wave: np.hypot(*wave))[:count]
+    vectors = [np.outer(down[y], across[x]).ravel() for y, x in widest]
+    names = tuple(f"knob_{number}" for number in range(1, count + 1))
+    return Directions(names, np.array(vectors, "float32"))
+
+
+def usual_directions(generator: keras.Model) -> Directions:
+    """Finds knobs of any generator: those of its first sketch, or else waves."""
+    first = next(x for x in generator.layers if isinstance(x, keras.layers.Reshape))
+    sketches = keras.Model(generator.input, first.output).weights
+    return find_directions(generator) if sketches else find_waves(generator)
 
 
 def effect(generator: keras.Model, direction: np.ndarray, seed: int = 0) -> dict:

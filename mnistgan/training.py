@@ -188,8 +188,9 @@ def make_whole_step(
         A `tf.function` from a batch to four numbers for the history, `(4,)`, float32:
         both losses, and the detective's mean verdicts on real and drawn pictures.
     """
-    make_step = projects.find_project(settings.project).make_step or make_train_step
-    train_step = make_step(
+    project = projects.find_project(settings.project)
+    numbers = settings.noise_dim + project.extra_noise
+    train_step = (project.make_step or make_train_step)(
         accelerate(state.generator),
         accelerate(state.discriminator),
         state.generator_optimizer,
@@ -203,7 +204,7 @@ def make_whole_step(
     def own_step(images, *labels):
         # From the seed and the number of the step: a resumed run sees the same noise.
         seed = settings.seed, state.generator_optimizer.iterations.value
-        noise = shared_normal((len(images), settings.noise_dim), seed)
+        noise = shared_normal((len(images), numbers), seed)
         real_images = to_float(images)
         if labels:
             real_images, noise = [real_images, *labels], [noise, *labels]

@@ -13,17 +13,21 @@ import pytest
 from shots import SHOTS
 from xdist.scheduler import LoadScopeScheduling
 
-from mnistgan import __main__, data, models
-from mnistgan.datasets import mnist
-from mnistgan.engine import machine, model_io
+from mnistgan.engine import machine
 
-machine.load_tensorflow()  # quietly
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
 MEASURING = "MARGINS_FILE" in os.environ
 if MEASURING:
     margins.start()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session):
+    """Whoever only shares out the tests does not need TensorFlow."""
+    if not session.config.pluginmanager.hasplugin("dsession"):
+        machine.load_tensorflow()  # quietly, before a test imports it
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -110,6 +114,8 @@ def browser():
 @pytest.fixture(scope="session")
 def digits():
     """2,000 real training digits, 28×28, uint8."""
+    from mnistgan import data
+
     images, _ = data.load_mnist("train[:2000]")
     return images
 
@@ -117,6 +123,8 @@ def digits():
 @pytest.fixture(scope="session")
 def digits64(digits):
     """The same digits, 64×64, uint8."""
+    from mnistgan import data
+
     return data.prepare_all(digits)
 
 
@@ -129,6 +137,8 @@ def idx(array):
 @pytest.fixture
 def four_files(digits, monkeypatch):
     """A small MNIST of real digits, with its own checksums."""
+    from mnistgan.datasets import mnist
+
     labels = np.arange(300) % 10
     files = {
         "train-images-idx3-ubyte": idx(digits[:200, ..., 0]),
@@ -150,6 +160,9 @@ def put(files, folder):
 @pytest.fixture
 def robot(tmp_path):
     """The option that names a small robot of digits."""
+    from mnistgan import models
+    from mnistgan.engine import model_io
+
     model_io.save_model(models.build_generator(8, 2), tmp_path / "robot.keras")
     return f"--model={tmp_path / 'robot.keras'}"
 
@@ -157,6 +170,7 @@ def robot(tmp_path):
 @pytest.fixture
 def complaint(capsys):
     """Runs a command that must be refused, and gives its one sentence."""
+    from mnistgan import __main__
 
     def run(*arguments):
         assert __main__.main([str(each) for each in arguments]) == 2

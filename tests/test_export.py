@@ -7,6 +7,7 @@ import tensorflow as tf
 from mnistgan import __main__ as command_line
 from mnistgan.engine import export
 from mnistgan.projects.conditional import build_conditional_generator
+from mnistgan.projects.flow import build_flow_generator, build_velocity
 from mnistgan.sampling import PRETRAINED, load_generator, make_noise
 
 # LiteRT was TensorFlow Lite before, and TensorFlow still brings its interpreter.
@@ -57,13 +58,21 @@ def test_a_saved_model_draws_the_same_and_replaces_no_folder(tmp_path, drawn, ca
     assert sorted(folder.rglob("*")) == before
 
 
-def test_a_conditional_robot_can_be_exported(tmp_path):
-    generator = build_conditional_generator(8, 10, 2)
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: build_conditional_generator(8, 10, 2),
+        lambda: build_flow_generator(build_velocity(4), 2),
+    ],
+)
+def test_a_robot_that_can_be_asked_can_be_exported(tmp_path, build):
+    generator = build()
     export.export(generator, "saved_model", tmp_path / "robot")
+    noise = make_noise(generator, 2).numpy()
     labels = np.eye(10, dtype="float32")[[3, 8]]
     robot = tf.saved_model.load(str(tmp_path / "robot"))
-    pictures = robot.serve([np.ones((2, 8), "float32"), labels])
-    assert pictures.shape == (2, 64, 64, 1)
+    wanted = generator([noise, labels], training=False)
+    assert np.abs(robot.serve([noise, labels]) - wanted).max() < 1e-4
 
 
 @pytest.mark.parametrize("kind, name", [("onnx", "a.tflite"), ("litert", "a")])

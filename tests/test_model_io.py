@@ -22,6 +22,7 @@ from mnistgan.projects.conditional import (
     build_conditional_discriminator,
     build_conditional_generator,
 )
+from mnistgan.projects.flow import build_flow_generator, build_velocity
 from mnistgan.projects.melody import build_chorale_rnn
 from mnistgan.projects.vae import build_encoder
 from mnistgan.sampling import PRETRAINED, load_generator, make_noise
@@ -266,6 +267,7 @@ def test_every_layer_that_is_let_in_exists():
         lambda: build_conditional_generator(8, 3, 2, hidden=16),
         lambda: build_conditional_discriminator(3, 2),
         lambda: build_encoder(8, 2),
+        lambda: build_flow_generator(build_velocity(4), 2),
         build_judge,
         build_attribute_classifier,
     ],

@@ -28,7 +28,7 @@ from mnistgan.models import (
     discriminator_loss,
     generator_loss,
 )
-from mnistgan.projects import anomaly, melody
+from mnistgan.projects import anomaly, flow, melody
 from mnistgan.projects.conditional import build_conditional_generator
 from mnistgan.settings import PRESETS, Settings, choose_settings
 from mnistgan.widgets import live
@@ -225,6 +225,9 @@ HELD = {
     "notebooks/09": {
         "42": lambda: 32 + default(build_conditional_generator, "classes")
     },
+    "notebooks/15": {"1.2": lambda: default(flow.guide, "guidance")},
+    "lessons/15": {"1.2": lambda: default(flow.guide, "guidance")},
+    "notebooks/solutions/15": {"150": lambda: default(latent.find_noise, "steps")},
     "notebooks/10": {"300": lambda: default(anomaly.train_detectors, "steps")},
     "notebooks/12": {"66": lambda: melody.build_chorale_rnn().output.shape[-1]},
     "notebooks/solutions/01": {"0.07": lambda: 64 * 64 / 60_000},
@@ -285,6 +288,7 @@ TOLD = {
     "lessons/14": {
         "measured: faults.py": "500 10 19 89 100 14 283 0.4%",
     },
+    "lessons/15": {"measured: mnistgan judge": "8.9 96.6%"},
     "lessons/inside": {"mnistgan.engine.accelerate": "2×2 64×64×1 16×16×16"},
     "lessons/measured": {
         "images/quality.png": "0.80 0.94 0.32 0.07 2,000",
@@ -298,6 +302,7 @@ TOLD = {
     "notebooks/04": {"mnistgan.evaluation.copy_limit": "1%"},
     "notebooks/06": {"a rule of thumb": "30"},
     "notebooks/07": {"an exercise": "5000"},
+    "notebooks/15": {"Euler": "1768"},
     "notebooks/08": {"an example": "90%", "lesson 08": "108 87"},
     "notebooks/11": {"mnistgan.projects.attribute_classifier": "95%"},
     "notebooks/12": {

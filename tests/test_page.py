@@ -13,7 +13,7 @@ from shots import SHOTS, matches_the_lessons
 
 from mnistgan import __main__, data, latent, models, sampling
 from mnistgan.engine import model_io, runs
-from mnistgan.projects import conditional, faces, music
+from mnistgan.projects import conditional, faces, flow, music
 from mnistgan.settings import choose_settings
 from mnistgan.site import page as page_module
 from mnistgan.site import share
@@ -26,6 +26,7 @@ ROBOTS = {
     "faces": partial(models.build_generator, **SMALL, channels=3),
     "conditional": partial(conditional.build_conditional_generator, **SMALL),
     "music": partial(music.build_roll_generator, **SMALL),
+    "flow": lambda: build_flow(),
 }
 
 
@@ -33,13 +34,20 @@ def practised(generator, seed=0):
     """A robot whose weights and memories are those of nobody's start."""
     chance = np.random.default_rng(seed)
     for layer in generator.layers:
-        if isinstance(layer, layers.BatchNormalization):
+        if isinstance(layer, keras.Model):
+            practised(layer, seed)
+        elif isinstance(layer, layers.BatchNormalization):
             for weight in layer.weights:
                 weight.assign(chance.uniform(0.5, 1.5, weight.shape))
         else:
             for weight in layer.weights:
                 weight.assign(chance.normal(0, 0.1, weight.shape))
     return generator
+
+
+def build_flow():
+    """A small robot that walks, and looks several times."""
+    return flow.build_flow_generator(flow.build_velocity(4), steps=2)
 
 
 @pytest.fixture(scope="module")
@@ -257,10 +265,10 @@ def test_a_layer_that_the_page_does_not_know_is_named(tmp_path, complaint):
     noise = keras.Input((4,))
     x = layers.Reshape((64, 64, 1))(layers.Dense(4096)(noise))
     curved = keras.Model(noise, layers.Activation("sigmoid", name="curve")(x))
-    both = [layers.Dense(4096, name=name)(noise) for name in ("first", "second")]
-    x = layers.Add()(both)
+    both = [layers.Dense(4096)(noise) for _ in range(2)]
+    x = layers.Maximum(name="larger")(both)
     forked = keras.Model(noise, layers.Reshape((64, 64, 1))(x))
-    for robot, words in (curved, "the layer curve"), (forked, "the layer second"):
+    for robot, words in (curved, "the layer curve"), (forked, "the layer larger"):
         model_io.save_model(robot, tmp_path / "robot.keras")
         out = tmp_path / "robot.html"
         said = complaint("page", f"--model={tmp_path / 'robot.keras'}", f"--out={out}")

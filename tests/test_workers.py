@@ -105,7 +105,7 @@ assert plain.numpy() == 3, plain
 
 @pytest.mark.trained
 @pytest.mark.parametrize(
-    "project, more", [("vae", ["--jit-compile"]), ("conditional", [])]
+    "project, more", [("vae", ["--jit-compile"]), ("conditional", []), ("flow", [])]
 )
 def test_the_other_steps_are_shared_too(project, more):
     """Without XLA, which `jit_compile`, usual where there is a GPU, would ask for."""

@@ -22,6 +22,7 @@ PROJECTS = {
     "faces": "mnistgan.projects.faces",
     "music": "mnistgan.projects.music",
     "own": "mnistgan.projects.own",
+    "flow": "mnistgan.projects.flow",
 }
 Dataset = tuple[np.ndarray, np.ndarray | None]
 
@@ -39,11 +40,13 @@ class Project:
         build: From settings to the two networks that learn: the generator, and its
             counterpart, whose name its file gets.
         defaults: The settings in which it differs from digits; in braces, one for each
-            preset. `channels` and `classes` cannot be changed, nor `judged` if it is 0.
+            preset. `channels`, `classes` and `noise_dim` (if it is there) cannot be
+            changed, nor `judged` if it is 0.
         make_step: From both networks and an optimizer for each to their training step;
             None for `mnistgan.training.make_train_step`. The step gets pictures,
             float32, in [-1, 1], and noise; with labels, `[pictures, labels]` and
             `[noise, labels]`. It returns two losses, and logits for two beliefs.
+        extra_noise: How many random numbers the step gets with each noise, behind it.
         credit: Whose the pictures are, and under which licence; for cards and pages.
         limits: What its robots cannot do, in a sentence.
         hub_id: What a model hub calls the data set, if it has it.
@@ -55,6 +58,7 @@ class Project:
     build: Callable[[Any], tuple[Any, Any]]
     defaults: dict[str, Any] = field(default_factory=dict)
     make_step: Callable[..., Any] | None = None
+    extra_noise: int = 0
     credit: str = ""
     limits: str = ""
     hub_id: str = ""
@@ -109,8 +113,9 @@ def check_fits(settings: Any) -> None:
     if project.yours:
         project.load(settings, None, slice(None))
     defaults = project.defaults
-    for name, usual in {"channels": 1, "classes": 0}.items():
-        value, right = getattr(settings, name), defaults.get(name, usual)
+    usual = {"channels": 1, "classes": 0, "noise_dim": settings.noise_dim}
+    for name in usual:
+        value, right = getattr(settings, name), defaults.get(name, usual[name])
         if value != right:
             raise ValueError(
                 f"{name} is {value}; the pictures of the project {settings.project} "

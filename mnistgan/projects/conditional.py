@@ -9,8 +9,8 @@ from mnistgan import data, evaluation, sampling
 from mnistgan.engine import valid
 from mnistgan.engine.keras_state import own_keras
 from mnistgan.models import build_features, build_generator
-from mnistgan.projects import Dataset, Project
-from mnistgan.projects.digits import CARD
+from mnistgan.projects import Project
+from mnistgan.projects.digits import CARD, load_labelled_digits
 from mnistgan.sampling import draw, make_noise
 from mnistgan.training import make_train_step
 
@@ -170,12 +170,6 @@ def accuracy_after(images: np.ndarray, labels: np.ndarray) -> float:
     seen = evaluation.as_judged(tests)
     said = student.predict(seen, batch_size=1000, verbose=0).argmax(axis=1)
     return float(np.mean(said == answers))
-
-
-def load_labelled_digits(settings, data_dir=None, chosen=slice(None)) -> Dataset:
-    """Loads MNIST's digits with their labels; see `Project.load`."""
-    digits, labels = data.load_mnist(f"train[:{settings.pictures}]", data_dir)
-    return data.prepare_all(digits[chosen]), data.one_hot(labels[chosen])
 
 
 def build_conditional_networks(settings):

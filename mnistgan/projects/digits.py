@@ -14,6 +14,12 @@ def load_digits(settings, data_dir=None, chosen=slice(None)) -> Dataset:
     return data.prepare_all(digits[chosen]), None
 
 
+def load_labelled_digits(settings, data_dir=None, chosen=slice(None)) -> Dataset:
+    """Loads MNIST's digits with their labels; see `mnistgan.projects.Project.load`."""
+    digits, labels = data.load_mnist(f"train[:{settings.pictures}]", data_dir)
+    return data.prepare_all(digits[chosen]), data.one_hot(labels[chosen])
+
+
 def build_networks(settings):
     """Builds the generator and the discriminator of notebook 02."""
     generator = build_generator(

@@ -166,7 +166,7 @@ def page_of(robot: Robot, directions: latent.Directions | None = None) -> str:
     """
     dim = sampling.noise_dim(robot.generator)
     found = directions or latent.saved_directions(robot.model, dim)
-    found = found or latent.find_directions(robot.generator)
+    found = found or latent.usual_directions(robot.generator)
     knobs = dict(zip(found.names, found.vectors.round(5).tolist(), strict=True))
     digits = robot.project is not None and robot.project.draws_digits
     return page.build_page(robot.generator, knobs, list_facts(robot), quiz=digits)

@@ -90,7 +90,7 @@ class Studio:
         self.no_quiz = why_no_quiz(path, self.generator)
         self.discriminator = find_detective(path)
         saved = latent.saved_directions(path, self.noise_dim)
-        self.directions = saved or latent.find_directions(self.generator)
+        self.directions = saved or latent.usual_directions(self.generator)
         self._draw = sampling.compile_draw(self.generator)
         # One thread draws for all visitors: TensorFlow prepares itself anew in each
         # thread, which costs ten times as much as drawing a digit.

@@ -92,6 +92,10 @@ PAGES = {
         "Break it on purpose",
         "healthy, broken, found, ward, counted",
     ),
+    "15_from_fog_to_digit": make_page(
+        "From fog to digit",
+        "straight way, guide, pointed, trained, walked, guided, judged",
+    ),
 }
 # Who has all the stamps of these has a certificate.
 MAIN = tuple(page for page in PAGES if "01" <= page[:2] <= "07")

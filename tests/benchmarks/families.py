@@ -1,0 +1,144 @@
+"""Three families, one clock: GAN, VAE and flow after the same processor time.
+
+    python tests/benchmarks/families.py                       # all, three seeds: hours
+    python tests/benchmarks/families.py --minutes 2 --seeds 0 # a part
+    python tests/benchmarks/families.py --projects flow --core 0   # two can run at once
+
+A minute is one of two cores: 120 seconds of processor time. How many steps fit into it
+is measured first, and the learning rates fall to the end of them. Every run is kept in
+runs/families, and what is there is not trained again. Each is judged on 10,000
+drawings; the table has medians over the seeds, and lies in families.json, too.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import statistics
+import time
+
+PROJECTS = ("digits", "vae", "conditional", "flow")
+PRESETS = {2: "quick", 8: "laptop", 20: "full"}  # whose batches suit that time
+COLUMNS = {
+    "confident": ("recognised", ".1%"),
+    "coverage": ("coverage", ".3f"),
+    "recall": ("recall", ".3f"),
+    "frechet": ("Fréchet", ".2f"),
+    "power_50_75": ("finest waves", ".2f"),
+    "milliseconds": ("ms a drawing", ".0f"),
+    "numbers": ("numbers", ",.0f"),
+    "nats": ("ELBO", ".1f"),
+}
+
+
+def parse():
+    """Reads the command line; before TensorFlow starts, which then keeps to a core."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--projects", nargs="+", choices=PROJECTS, default=PROJECTS)
+    parser.add_argument("--minutes", nargs="+", type=int, default=[2, 8, 20])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--core", type=int, help="use only this one")
+    options = parser.parse_args()
+    if options.core is not None:
+        os.sched_setaffinity(0, {options.core})
+        threads = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+        os.environ |= dict.fromkeys(threads, "1")
+    return options
+
+
+def fit(settings, minutes):
+    """Settings with as many steps as fit into the time."""
+    from mnistgan import projects, training
+
+    few = dataclasses.replace(settings, pictures=60 * settings.batch_size, epochs=1)
+    dataset = projects.load_dataset(few)
+    step = training.make_whole_step(few, training.new_state(few))
+    batches = list(training.make_batches(*dataset, few))
+    for batch in batches[:10]:  # compiles, and warms up
+        step(*batch)
+    start = time.process_time()
+    for batch in batches[10:]:
+        step(*batch)
+    cost = (time.process_time() - start) / len(batches[10:])
+    pictures = int(120 * minutes / cost) * settings.batch_size
+    epochs = -(-pictures // 60_000)
+    return dataclasses.replace(settings, epochs=epochs, pictures=pictures // epochs)
+
+
+def measure(project, minutes, seed):
+    """Trains and judges one run, or reads what an earlier call found."""
+    from mnistgan import evaluation, sampling, settings, training
+    from mnistgan.engine import files
+    from mnistgan.engine.legacy import read_settings
+
+    folder = settings.runs_folder() / "families" / f"{project}-{minutes}-{seed}"
+    kept = folder / "judged.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
+    try:  # one that was interrupted goes on
+        chosen = settings.Settings(**read_settings(folder / "settings.json"))
+    except OSError:
+        usual = {"project": project, "seed": seed, "judged": 0}
+        chosen = fit(settings.choose_settings(PRESETS[minutes], **usual), minutes)
+    training.train(chosen, folder)
+    generator = sampling.load_generator(folder / "generator.keras")
+    drawn = sampling.draw(generator, sampling.make_noise(generator, 10_000, seed=0))
+    found = dataclasses.asdict(evaluation.score(evaluation.load_judge(), drawn))
+    found |= {"milliseconds": time_drawing(generator), "nats": float("nan")}
+    found["numbers"] = generator.count_params()
+    if project == "vae":
+        found["nats"] = measure_nats(generator, folder)
+    found = {name: found[name] for name in COLUMNS}
+    with files.atomic_write(kept) as aside:
+        aside.write_text(json.dumps(found))
+    return found
+
+
+def time_drawing(generator):
+    """Milliseconds for one drawing; the median of 50."""
+    from mnistgan import sampling
+
+    paint, times = sampling.compile_draw(generator), []
+    label = 7 if sampling.classes(generator) else None
+    for seed in range(51):  # the first compiles
+        noise = sampling.make_noise(generator, 1, seed)
+        start = time.perf_counter()
+        paint(noise, label)
+        times.append(1000 * (time.perf_counter() - start))
+    return statistics.median(times[1:])
+
+
+def measure_nats(generator, folder):
+    """The ELBO of the test digits."""
+    from tensorflow import keras
+
+    from mnistgan import data
+    from mnistgan.projects import vae
+
+    encoder = keras.models.load_model(folder / "encoder.keras", compile=False)
+    return vae.elbo(generator, encoder, data.load_mnist("test")[0])
+
+
+def main():
+    """Prints a row for each family and time, with medians over the seeds."""
+    options = parse()
+    from mnistgan.engine import files, machine
+    from mnistgan.settings import runs_folder
+
+    machine.load_tensorflow()
+    print("| minutes | family |", " | ".join(head for head, _ in COLUMNS.values()), "|")
+    print("|" + "---|" * (len(COLUMNS) + 2), flush=True)
+    table = {}
+    for minutes in options.minutes:
+        for project in options.projects:
+            runs = [measure(project, minutes, seed) for seed in options.seeds]
+            row = {x: statistics.median(run[x] for run in runs) for x in COLUMNS}
+            table[f"{project}, {minutes}"] = row
+            words = [format(row[x], form) for x, (_, form) in COLUMNS.items()]
+            print("|", " | ".join([str(minutes), project, *words]), "|", flush=True)
+    with files.atomic_write(runs_folder() / "families" / "families.json") as aside:
+        aside.write_text(json.dumps(table, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
