@@ -69,6 +69,7 @@ def residual_block(x: keras.KerasTensor, facts: keras.KerasTensor) -> keras.Kera
     channels = x.shape[-1]
     y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(x)
     y = layers.BatchNormalization(momentum=0.9)(y)
+    # Its own: gradients of many blocks are added up in no fixed order.
     hints = layers.Dense(64, activation="silu")(facts)
     scale = layers.Dense(channels, bias_initializer="ones")(hints)
     shift = layers.Dense(channels)(hints)
