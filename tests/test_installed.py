@@ -78,6 +78,17 @@ def test_the_wheel_holds_the_whole_course(wheel):
     assert {name.replace("mnistgan/course/", "") for name in inside} == wanted
 
 
+def test_links_of_a_copy_lead_somewhere(tmp_path):
+    """To another copy, or to the web: the code is not copied."""
+    course_files.copy_to(tmp_path)
+    pages = [*tmp_path.rglob("*.md"), *tmp_path.rglob("*.ipynb")]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)\s]*\)", page.read_text()):
+            assert "://" in target or (page.parent / target).exists(), (page, target)
+    code = f"{course.repository()}/blob/main/mnistgan/settings.py"
+    assert f"]({code})" in (tmp_path / "lessons/03_teach_the_robots.md").read_text()
+
+
 def test_the_command_is_there_and_says_what_it_can(place):
     shown = run(place, "mnistgan", "--help")
     assert shown.returncode == 0 and shown.stdout.startswith("usage: mnistgan ")

@@ -1,5 +1,8 @@
 """Where the course's notebooks, lessons and pictures lie, and how to copy them."""
 
+import os
+import re
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 from mnistgan.engine import files
@@ -29,6 +32,34 @@ def originals() -> list[tuple[Path, Path]]:
     return [(path, place) for path, place in pairs if not {*kept} & {*place.parts}]
 
 
+def address() -> str | None:
+    """Where the course lives, on the web; None if that is not known."""
+    try:
+        (link,) = metadata("mnistgan").get_all("Project-URL") or []
+        return link.split(", ")[1]
+    except (PackageNotFoundError, ValueError):
+        return None
+
+
+def for_copy(path: Path, place: Path) -> bytes:
+    """What a copy of a file holds: links to what is not copied lead to the web.
+
+    Args:
+        path: The file.
+        place: Of its copy, in the folder of all copies.
+    """
+    raw, home = path.read_bytes(), address()
+    if path.suffix not in (".md", ".ipynb") or not home:
+        return raw
+
+    def point(link: re.Match[str]) -> str:
+        target = Path(os.path.normpath(place.parent / link[1])).as_posix()
+        inside = target.split("/")[0] in PARTS
+        return link[0] if inside else f"]({home}/blob/main/{target}{link[2]})"
+
+    return re.sub(r"\]\((\.\./[^)#\s]+)([^)\s]*)\)", point, raw.decode()).encode()
+
+
 def copy_to(folder: Path) -> tuple[int, list[Path]]:
     """Copies the course's files into a folder, and changes none that is there.
 
@@ -44,7 +75,7 @@ def copy_to(folder: Path) -> tuple[int, list[Path]]:
     """
     copied, changed = 0, []
     for path, place in originals():
-        raw, goal = path.read_bytes(), folder / place
+        raw, goal = for_copy(path, place), folder / place
         try:
             if not goal.exists():
                 with files.atomic_write(goal) as aside:

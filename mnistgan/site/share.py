@@ -6,14 +6,13 @@ import operator
 import os
 import shutil
 import tempfile
-from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import numpy as np
 from tensorflow import keras
 
 from mnistgan import latent, plots, sampling
-from mnistgan.engine import files, legacy
+from mnistgan.engine import course_files, files, legacy
 from mnistgan.engine.model_io import save_model
 from mnistgan.engine.runs import OWN_PICTURES, best_score, read_scores, write_settings
 from mnistgan.projects import Project, find_project
@@ -217,11 +216,8 @@ def write_card(robot: Robot) -> str:
 
 def course() -> str:
     """The name of the course, with a link to where it lives, if that is known."""
-    try:
-        (link,) = metadata("mnistgan").get_all("Project-URL") or []
-        return f"[mnistgan]({link.split(', ')[1]})"
-    except (PackageNotFoundError, ValueError):
-        return "mnistgan"
+    link = course_files.address()
+    return f"[mnistgan]({link})" if link else "mnistgan"
 
 
 def share(robot: Robot, folder: Path) -> list[str]:
