@@ -53,6 +53,15 @@ def test_every_page_of_the_course_is_there(site):
         assert made.exists(), f"{page} is no page of the book"
 
 
+@pytest.mark.parametrize("path", SHORT, ids=lambda path: path.stem)
+def test_what_was_drawn_is_there(site, path):
+    cells = executed.executed(path).cells
+    drawn = [cell for cell in cells if "plots.show(" in cell.source]
+    for cell in drawn:
+        assert any("image/png" in one.get("data", {}) for one in cell.outputs), cell
+    assert drawn
+
+
 def test_every_link_leads_somewhere(pages):
     for path, page in pages.items():
         for link in page.links:

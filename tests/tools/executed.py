@@ -49,6 +49,11 @@ def executed(path: Path) -> nbformat.NotebookNode | None:
     return None
 
 
+def pytest_collection_finish():
+    """Lets kernels show what is plotted: Streamlit, once imported, forbids it."""
+    os.environ.pop("MPLBACKEND", None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
     """Follows each cell while it runs."""
