@@ -214,8 +214,7 @@ def build_flow_generator(velocity: keras.Model, steps: int = STEPS) -> keras.Mod
     """Builds the artist: the whole walk, from noise to picture, as one network.
 
     It walks by the midpoint method: half a step to see where that leads, and then a
-    whole one in the direction found there. Four such steps do what many more plain ones
-    do.
+    whole one in the direction found there. So the steps may be longer.
 
     Args:
         velocity: The guide. The artist shares its weights.

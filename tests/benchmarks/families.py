@@ -13,17 +13,15 @@ drawings; the table has medians over the seeds, and lies in families.json, too.
 import argparse
 import dataclasses
 import json
-import os
 import statistics
 import time
+
+import seeds
 
 PROJECTS = ("digits", "vae", "conditional", "flow")
 PRESETS = {2: "quick", 8: "laptop", 20: "full"}  # whose batches suit that time
 COLUMNS = {
-    "confident": ("recognised", ".1%"),
-    "coverage": ("coverage", ".3f"),
-    "recall": ("recall", ".3f"),
-    "frechet": ("Fréchet", ".2f"),
+    **{x: seeds.COLUMNS[x] for x in ("confident", "coverage", "recall", "frechet")},
     "power_50_75": ("finest waves", ".2f"),
     "milliseconds": ("ms a drawing", ".0f"),
     "numbers": ("numbers", ",.0f"),
@@ -39,10 +37,7 @@ def parse():
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--core", type=int, help="use only this one")
     options = parser.parse_args()
-    if options.core is not None:
-        os.sched_setaffinity(0, {options.core})
-        threads = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-        os.environ |= dict.fromkeys(threads, "1")
+    seeds.keep_to(options.core)
     return options
 
 

@@ -35,11 +35,16 @@ def parse():
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--core", type=int, help="use only this one")
     options = parser.parse_args()
-    if options.core is not None:
-        os.sched_setaffinity(0, {options.core})
+    keep_to(options.core)
+    return options
+
+
+def keep_to(core):
+    """Lets this process use only one core; None for all."""
+    if core is not None:
+        os.sched_setaffinity(0, {core})
         threads = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
         os.environ |= dict.fromkeys(threads, "1")
-    return options
 
 
 def measure(preset, seed, epochs):
