@@ -7,7 +7,8 @@
 A minute is one of two cores: 120 seconds of processor time. How many steps fit into it
 is measured first, and the learning rates fall to the end of them. Every run is kept in
 runs/families, and what is there is not trained again. Each is judged on 10,000
-drawings; the table has medians over the seeds, and lies in families.json, too.
+drawings; the table has medians over the seeds. A call for all families and times draws
+it, too: images/families.png.
 """
 
 import argparse
@@ -15,11 +16,19 @@ import dataclasses
 import json
 import statistics
 import time
+from pathlib import Path
 
+import matplotlib.pyplot as plt
 import seeds
 
-PROJECTS = ("digits", "vae", "conditional", "flow")
+PICTURE = Path(__file__).parents[2] / "images" / "families.png"
 PRESETS = {2: "quick", 8: "laptop", 20: "full"}  # whose batches suit that time
+LINES = {  # told apart by their marks, too (colours: Okabe and Ito)
+    "digits": {"label": "GAN", "marker": "o", "color": "#0072B2"},
+    "conditional": {"label": "GAN with labels", "marker": "s", "color": "#56B4E9"},
+    "vae": {"label": "VAE", "marker": "^", "color": "#009E73"},
+    "flow": {"label": "flow with labels", "marker": "*", "color": "#D55E00"},
+}
 COLUMNS = {
     **{x: seeds.COLUMNS[x] for x in ("confident", "coverage", "recall", "frechet")},
     "power_50_75": ("finest waves", ".2f"),
@@ -32,10 +41,11 @@ COLUMNS = {
 def parse():
     """Reads the command line; before TensorFlow starts, which then keeps to a core."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--projects", nargs="+", choices=PROJECTS, default=PROJECTS)
-    parser.add_argument("--minutes", nargs="+", type=int, default=[2, 8, 20])
+    parser.add_argument("--projects", nargs="+", choices=LINES, default=list(LINES))
+    parser.add_argument("--minutes", nargs="+", type=int, choices=PRESETS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--core", type=int, help="use only this one")
+    parser.set_defaults(minutes=list(PRESETS))
     options = parser.parse_args()
     seeds.keep_to(options.core)
     return options
@@ -114,11 +124,28 @@ def measure_nats(generator, folder):
     return vae.elbo(generator, encoder, data.load_mnist("test")[0])
 
 
+def plot(table):
+    """What the judge says against minutes, one line for each family."""
+    figure, places = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
+    for axes, key in zip(places, ("confident", "recall", "frechet"), strict=True):
+        for project, line in LINES.items():
+            rows = {at: row for (name, at), row in table.items() if name == project}
+            axes.plot(list(rows), [row[key] for row in rows.values()], **line)
+        axes.set_xscale("log")
+        axes.set_xticks(list(PRESETS), list(map(str, PRESETS)), minor=False)
+        axes.set_xticks([], minor=True)
+        axes.set_xlabel("minutes of training")
+        axes.set_title(COLUMNS[key][0])
+    places[1].legend(fontsize=9)
+    places[2].set_yscale("log")
+    return figure
+
+
 def main():
     """Prints a row for each family and time, with medians over the seeds."""
     options = parse()
-    from mnistgan.engine import files, machine
-    from mnistgan.settings import runs_folder
+    from mnistgan import plots
+    from mnistgan.engine import machine
 
     machine.load_tensorflow()
     print("| minutes | family |", " | ".join(head for head, _ in COLUMNS.values()), "|")
@@ -128,11 +155,13 @@ def main():
         for project in options.projects:
             runs = [measure(project, minutes, seed) for seed in options.seeds]
             row = {x: statistics.median(run[x] for run in runs) for x in COLUMNS}
-            table[f"{project}, {minutes}"] = row
+            table[project, minutes] = row
             words = [format(row[x], form) for x, (_, form) in COLUMNS.items()]
-            print("|", " | ".join([str(minutes), project, *words]), "|", flush=True)
-    with files.atomic_write(runs_folder() / "families" / "families.json") as aside:
-        aside.write_text(json.dumps(table, indent=2) + "\n")
+            words = [word.replace("nan", "") for word in words]  # only a VAE has nats
+            family = LINES[project]["label"]
+            print("|", " | ".join([str(minutes), family, *words]), "|", flush=True)
+    if set(options.minutes) == set(PRESETS) and set(options.projects) == set(LINES):
+        plots.save_figure(plot(table), PICTURE)
 
 
 if __name__ == "__main__":
