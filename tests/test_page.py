@@ -57,7 +57,13 @@ def offline(browser):
     context.set_default_timeout(1000 * PATIENCE)
     context.complaints = []
     context.on("console", lambda message: context.complaints.append(message.text))
-    context.on("weberror", lambda error: context.complaints.append(str(error.error)))
+
+    def complain(error):
+        context.complaints.append(str(error.error))
+        print(error.error.stack)
+        error.page.close()  # whoever waits for something on it fails at once
+
+    context.on("weberror", complain)
     yield context
     context.close()
 

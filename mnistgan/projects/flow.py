@@ -260,7 +260,7 @@ PROJECT = Project(
         "hidden": 0,
         "noise_dim": SIZE * SIZE,
         "epochs": {"smoke": 1, "quick": 1, "laptop": 4, "full": 10},
-        "generator_width": {"smoke": 12, "quick": 24, "laptop": 24, "full": 32},
+        "generator_width": {"smoke": 12, "quick": 16, "laptop": 24, "full": 32},
         "batch_size": {"smoke": 16, "quick": 32, "laptop": 32, "full": 64},
         "generator_learning_rate": 4e-3,
         "previews": 1,  # each takes a second or two

@@ -16,7 +16,7 @@ import time
 import families
 import seeds
 
-ROWS = {  # settings that differ from `quick`; the rest of a change is below
+ROWS = {  # settings that differ from `laptop`; the rest of a change is below
     "the recipe": {},
     "batch 16": {"batch_size": 16},
     "batch 64": {"batch_size": 64},
@@ -113,7 +113,7 @@ def train(row, seconds, seed):
     folder = settings.runs_folder() / "flow_recipes" / name
     kept = folder / "generator.keras"
     if not kept.exists():
-        chosen = settings.choose_settings("quick", **changes)
+        chosen = settings.choose_settings("laptop", **changes)
         training.train(families.fit(chosen, first / 120), folder)
     guided = sampling.load_generator(kept).get_layer("guided")
     return guided.get_layer("velocity")
