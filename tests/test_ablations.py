@@ -3,9 +3,14 @@
 import dataclasses
 
 import ablations
+import flow_recipes
+import numpy as np
 import pytest
+import tensorflow as tf
 from tensorflow import keras
 
+from mnistgan.projects import flow
+from mnistgan.sampling import draw
 from mnistgan.settings import choose_settings
 
 
@@ -48,3 +53,23 @@ def test_a_row_has_as_many_dense_layers_as_it_says(name, hidden):
     changes, patches = ablations.ROWS[f"28×28 points, {name} dense layers that add"]
     generator = patches["build_generator"](8, 2, hidden=changes["hidden"])
     assert sum(isinstance(x, keras.layers.Add) for x in generator.layers) == hidden - 1
+
+
+def test_times_and_labels_of_a_flow_are_changed_as_the_rows_say():
+    noise = tf.random.stateless_normal((10_000, 786), seed=(0, 0))
+    times = tf.sigmoid(flow_recipes.all_times_alike(noise)[:, 784])
+    assert np.histogram(times, 10, (0, 1))[0] == pytest.approx([1000] * 10, abs=150)
+    assert np.max(flow_recipes.without_labels(noise)[:, 785]) < -1.28
+
+
+def test_the_usual_walk_is_the_generators():
+    keras.utils.set_random_seed(0)
+    velocity = flow.build_velocity(8)
+    for weight in velocity.trainable_variables:
+        weight.assign(tf.random.normal(weight.shape, stddev=0.1))
+    fog, labels = flow_recipes.start(6, seed=0)
+    (how,) = flow_recipes.USUAL.values()
+    _, walked = flow_recipes.walk(velocity, fog, labels, *how)
+    noise = tf.reshape(fog, (6, 784))
+    drawn = draw(flow.build_flow_generator(velocity), noise, labels.numpy().argmax(1))
+    assert walked.std() > 10 and np.abs(walked.astype(int) - drawn).max() <= 1

@@ -45,7 +45,7 @@ WALKS = {  # guidance, steps, and whether each looks to its middle first
 STRAIGHT = {"2 steps": (1.0, 2, True), "1 step": (1.0, 1, True)}
 STRAIGHT |= {"2 steps of Euler": (1.0, 2, False)}
 USUAL = {"4 steps, the recipe": WALKS["4 steps, the recipe"]}
-PAIRS = 20_000
+PAIRS = 10_000
 DRAWN = 10_000
 
 
@@ -108,13 +108,14 @@ def train(row, seconds, seed):
     if row == "without labels":
         with_noise(without_labels)
     changes = ROWS[row] | {"project": "flow", "seed": seed, "judged": 0}
-    first = seconds / 2 if row == "straightened" else seconds
+    if row == "straightened":
+        row, seconds = "the recipe", seconds / 2
     name = f"{row.replace(' ', '_')}-{seconds:.0f}-{seed}"
     folder = settings.runs_folder() / "flow_recipes" / name
     kept = folder / "generator.keras"
     if not kept.exists():
         chosen = settings.choose_settings("laptop", **changes)
-        training.train(families.fit(chosen, first / 120), folder)
+        training.train(families.fit(chosen, seconds / 120), folder)
     guided = sampling.load_generator(kept).get_layer("guided")
     return guided.get_layer("velocity")
 
