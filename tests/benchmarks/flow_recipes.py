@@ -2,7 +2,7 @@
 
     python tests/benchmarks/flow_recipes.py                      # lists the rows
     python tests/benchmarks/flow_recipes.py "batch 64" --core 0  # trains and judges one
-    python tests/benchmarks/flow_recipes.py "the recipe" --walks # draws in other ways
+    python tests/benchmarks/flow_recipes.py "the recipe" --walks "2 steps" "1 step"
 
 Every row gets the same processor time, and its learning rates fall to the end of it;
 previews are not counted. Each run is kept in runs/flow_recipes, and what is there is
@@ -39,6 +39,7 @@ WALKS = {  # guidance, steps, and whether each looks to its middle first
     "8 steps of Euler": (1.2, 8, False),
     "4 steps of Euler": (1.2, 4, False),
     "4 steps, no guidance": (1.0, 4, True),
+    "2 steps, no guidance": (1.0, 2, True),
     "4 steps, guidance 1.5": (1.5, 4, True),
     "4 steps, guidance 2": (2.0, 4, True),
 }
@@ -53,7 +54,7 @@ def parse():
     """Reads the command line; before TensorFlow starts, which then keeps to a core."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("row", nargs="?", choices=ROWS)
-    parser.add_argument("--walks", action="store_true", help="judge other ways to draw")
+    parser.add_argument("--walks", nargs="+", choices=WALKS, default=list(USUAL))
     parser.add_argument("--seconds", type=float, default=200.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--core", type=int, help="use only this one")
@@ -205,7 +206,7 @@ def main():
 
     machine.load_tensorflow()
     velocity = train(options.row, options.seconds, options.seed)
-    walks = WALKS if options.walks else USUAL
+    walks = {way: WALKS[way] for way in options.walks}
     if options.row == "straightened":
         straighten(velocity, options.seconds / 2, options.seed)
         walks = STRAIGHT
