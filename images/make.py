@@ -1,7 +1,8 @@
 """Makes the pictures in this folder: `make digits robot test`, then `make pictures`.
 
-Only quality.png is made elsewhere, by `make bench`. `make screenshots` is for those of
-the website and the notebook alone, `python images/make.py passport` for the passport.
+Only quality.png is made elsewhere, by `make bench`, and those of the families, by
+`tests/benchmarks/families.py`. `make screenshots` is for those of the website and the
+notebook alone, `python images/make.py passport` for the passport.
 """
 
 import dataclasses

@@ -7,8 +7,8 @@
 A minute is one of two cores: 120 seconds of processor time. How many steps fit into it
 is measured first, and the learning rates fall to the end of them. Every run is kept in
 runs/families, and what is there is not trained again. Each is judged on 10,000
-drawings; the table has medians over the seeds. A call for more than one time draws
-it, too: images/families.png.
+drawings; the table has medians over the seeds. A call for more than one time makes
+images/families.png of it, and images/families_drawn.png.
 """
 
 import argparse
@@ -19,9 +19,10 @@ import time
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import seeds
 
-PICTURE = Path(__file__).parents[2] / "images" / "families.png"
+IMAGES = Path(__file__).parents[2] / "images"
 PRESETS = {2: "quick", 8: "laptop", 20: "full"}  # whose batches suit that time
 LINES = {  # told apart by their marks, too (colours: Okabe and Ito)
     "digits": {"label": "GAN", "marker": "o", "color": "#0072B2"},
@@ -70,13 +71,20 @@ def fit(settings, minutes):
     return dataclasses.replace(settings, epochs=epochs, pictures=pictures // epochs)
 
 
+def run_folder(project, minutes, seed):
+    """Where a run is kept."""
+    from mnistgan.settings import runs_folder
+
+    return runs_folder() / "families" / f"{project}-{minutes}-{seed}"
+
+
 def measure(project, minutes, seed):
     """Trains and judges one run, or reads what an earlier call found."""
     from mnistgan import evaluation, sampling, settings, training
     from mnistgan.engine import files
     from mnistgan.engine.legacy import read_settings
 
-    folder = settings.runs_folder() / "families" / f"{project}-{minutes}-{seed}"
+    folder = run_folder(project, minutes, seed)
     kept = folder / "judged.json"
     if kept.exists():
         return json.loads(kept.read_text())
@@ -141,6 +149,15 @@ def plot(table):
     return figure
 
 
+def draw_some(project, minutes, seed):
+    """The first twelve drawings of a run."""
+    from mnistgan import sampling
+
+    run = run_folder(project, minutes, seed)
+    generator = sampling.load_generator(run / "generator.keras")
+    return sampling.draw(generator, sampling.make_noise(generator, 12, seed=0))
+
+
 def main():
     """Prints a row for each family and time, with medians over the seeds."""
     options = parse()
@@ -161,7 +178,11 @@ def main():
             family = LINES[project]["label"]
             print("|", " | ".join([str(minutes), family, *words]), "|", flush=True)
     if len(options.minutes) > 1:
-        plots.save_figure(plot(table), PICTURE)
+        plots.save_figure(plot(table), IMAGES / "families.png")
+        longest = max(options.minutes), options.seeds[0]
+        drawn = [draw_some(project, *longest) for project in options.projects]
+        rows = np.concatenate(drawn)
+        plots.save_grid(rows, IMAGES / "families_drawn.png", columns=12)
 
 
 if __name__ == "__main__":
