@@ -135,12 +135,13 @@ def measure_nats(generator, folder):
 def plot(table):
     """What the judge says against minutes, one line for each family."""
     figure, places = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
+    projects, times = zip(*table, strict=True)
     for axes, key in zip(places, ("confident", "recall", "frechet"), strict=True):
-        for project, line in LINES.items():
+        for project in dict.fromkeys(projects):
             rows = {at: row for (name, at), row in table.items() if name == project}
-            axes.plot(list(rows), [row[key] for row in rows.values()], **line)
+            axes.plot(list(rows), [row[key] for row in rows.values()], **LINES[project])
         axes.set_xscale("log")
-        axes.set_xticks(list(PRESETS), list(map(str, PRESETS)), minor=False)
+        axes.set_xticks(sorted(set(times)), map(str, sorted(set(times))))
         axes.set_xticks([], minor=True)
         axes.set_xlabel("minutes of training")
         axes.set_title(COLUMNS[key][0])
