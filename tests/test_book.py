@@ -22,7 +22,7 @@ def site():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MNISTGAN_PRESET", os.environ.get("MNISTGAN_PRESET", "smoke"))
         book.run_notebooks(SHORT)
-        return book.build().parent
+        yield book.build().parent
 
 
 class Page(html.parser.HTMLParser):

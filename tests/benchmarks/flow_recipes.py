@@ -27,6 +27,7 @@ ROWS = {  # settings that differ from `laptop`; the rest of a change is below
     "16 channels": {"generator_width": 16},
     "32 channels": {"generator_width": 32},
     "not averaged": {},
+    "a shorter memory": {},
     "all times alike": {},
     "without labels": {},
     "straightened": {},
@@ -98,12 +99,13 @@ def without_labels(noise):
 
 def train(row, seconds, seed):
     """Trains a row, or opens what an earlier call has trained."""
-    from ablations import make_copy_step
+    import ablations
 
     from mnistgan import sampling, settings, training
 
-    if row == "not averaged":
-        training.make_average_step = make_copy_step
+    averages = {"not averaged": ablations.make_copy_step}
+    averages["a shorter memory"] = ablations.make_short_average_step
+    training.make_average_step = averages.get(row, training.make_average_step)
     if row == "all times alike":
         with_noise(all_times_alike)
     if row == "without labels":
