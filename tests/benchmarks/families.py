@@ -43,10 +43,10 @@ def parse():
     """Reads the command line; before TensorFlow starts, which then keeps to a core."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--projects", nargs="+", choices=LINES, default=list(LINES))
-    parser.add_argument("--minutes", nargs="+", type=int, choices=PRESETS)
+    times = {"type": int, "choices": PRESETS, "default": list(PRESETS)}
+    parser.add_argument("--minutes", nargs="+", **times)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--core", type=int, help="use only this one")
-    parser.set_defaults(minutes=list(PRESETS))
     options = parser.parse_args()
     seeds.keep_to(options.core)
     return options
@@ -135,13 +135,13 @@ def measure_nats(generator, folder):
 def plot(table):
     """What the judge says against minutes, one line for each family."""
     figure, places = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
-    projects, times = zip(*table, strict=True)
+    projects, times = (dict.fromkeys(names) for names in zip(*table, strict=True))
     for axes, key in zip(places, ("confident", "recall", "frechet"), strict=True):
-        for project in dict.fromkeys(projects):
+        for project in projects:
             rows = {at: row for (name, at), row in table.items() if name == project}
             axes.plot(list(rows), [row[key] for row in rows.values()], **LINES[project])
         axes.set_xscale("log")
-        axes.set_xticks(sorted(set(times)), map(str, sorted(set(times))))
+        axes.set_xticks(list(times), map(str, times))
         axes.set_xticks([], minor=True)
         axes.set_xlabel("minutes of training")
         axes.set_title(COLUMNS[key][0])
