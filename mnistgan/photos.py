@@ -20,6 +20,8 @@ from mnistgan.engine import valid
 SIDE = 320  # pixels of the longer side, at which a photo is looked at
 FAINT = 0.08  # a share of light that goes missing on plain paper, too
 PALE = 0.15  # no pencil is paler
+DRAWN = 0.5  # a stroke that reaches to the rim swallows more
+ALONG = 0.1  # a share of the rim
 DARK = 64  # grey levels: in paper darker than that, shares of light are mostly noise
 SPECK = 8  # pixels: what is smaller cannot be read
 EIGHT = np.ones((3, 3), bool)  # pixels that touch at a corner belong together
@@ -47,13 +49,13 @@ class Piece:
         box: Where it is: a slice of rows, and one of columns.
         mask: Which pixels of the box belong to it.
         strength: How dark it is: the share of light that its strokes swallow.
-        rim: Whether it touches the picture's rim, as a table or a finger does.
+        rim: The share of the picture's rim that it covers; a table and a finger do.
     """
 
     box: tuple[slice, slice]
     mask: np.ndarray
     strength: float
-    rim: bool
+    rim: float
 
     @property
     def weight(self) -> float:
@@ -64,6 +66,14 @@ class Piece:
         long = max(self.mask.shape)
         long = min(long, 25 * self.mask.sum() / long)
         return long * self.strength**2 * (0.1 if self.rim else 1.0)
+
+    @property
+    def beside(self) -> bool:
+        """Whether it lies beside the paper, and nobody wrote it.
+
+        A digit may reach to the rim, but in dark ink, and it does not run along it.
+        """
+        return self.rim > 0 and (self.strength < DRAWN or self.rim > ALONG)
 
 
 def open_source(source: Any) -> Image.Image:
@@ -127,6 +137,8 @@ def find_pieces(ink: np.ndarray) -> list[Piece]:
     comes off the ruled line that it stands on.
     """
     names, _ = ndimage.label(ink > max(FAINT, 3 * np.median(ink)), EIGHT)
+    edge = np.ones(ink.shape, bool)
+    edge[2:-2, 2:-2] = False
     pieces = []
     for name, box in enumerate(ndimage.find_objects(names), start=1):
         seen = np.where(names[box] == name, ink[box], 0)
@@ -141,10 +153,8 @@ def find_pieces(ink: np.ndarray) -> list[Piece]:
             if max(mask.shape) < SPECK:
                 continue
             top, left = box[0].start + rows.start, box[1].start + columns.start
-            bottom, right = top + mask.shape[0], left + mask.shape[1]
-            height, width = np.subtract(ink.shape, (bottom, right))
-            place = slice(top, bottom), slice(left, right)
-            rim = min(top, left, height, width) < 2
+            place = slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1])
+            rim = float((mask & edge[place]).sum() / edge.sum())
             pieces.append(Piece(place, mask, strength, rim))
     return pieces
 
@@ -161,7 +171,7 @@ def gather(pieces: list[Piece], ink: np.ndarray) -> tuple[np.ndarray, float]:
     width = 2 * float(ndimage.distance_transform_edt(np.pad(best.mask, 1)).max())
     mask = np.zeros(ink.shape, bool)
     for piece in pieces:
-        if piece.rim <= best.rim and piece.strength > best.strength / 2:
+        if (not piece.rim or best.rim) and piece.strength > best.strength / 2:
             mask[piece.box] |= piece.mask
     reach = round(min(0.6 * width, 0.06 * max(best.mask.shape)))
     near = ndimage.maximum_filter(mask, 2 * reach + 1)
@@ -209,7 +219,7 @@ def find_digit(picture: Image.Image) -> np.ndarray:
     found = None
     for share in (0.25, 0.5, 1.0):
         ink, pieces = without_lines(find_ink(grey, share))
-        if not pieces:
+        if not pieces or heaviest(pieces).beside:
             break
         mask, width = gather(pieces, ink)
         found = ink, mask

@@ -116,6 +116,17 @@ def test_an_array_that_could_mean_several_things_is_named(numbers):
         photos.prepare_drawing(numbers)
 
 
+@pytest.mark.parametrize(
+    "kind", ["dark lines", "squared paper", "table's edge", "finger"]
+)
+def test_nothing_is_read_on_an_empty_sheet(kind):
+    """What lies beside the paper, and what was printed on it, nobody wrote."""
+    for seed in range(5):
+        blank = phone.take_photo(np.zeros((28, 28), np.uint8), kind, seed)
+        with pytest.raises(photos.NothingFoundError):
+            photos.prepare_drawing(phone.to_jpeg(blank))
+
+
 def test_what_was_seen_comes_with_the_sentence():
     blank = phone.take_photo(np.zeros((28, 28), np.uint8), "two lights", seed=0)
     with pytest.raises(photos.NothingFoundError, match="looks empty") as refused:
