@@ -17,7 +17,7 @@ from test_training import SMALL
 from mnistgan import sampling, training
 from mnistgan.__main__ import main
 from mnistgan.datasets import mnist
-from mnistgan.engine import checkpoints, files, machine
+from mnistgan.engine import checkpoints, export, files, machine
 
 
 def test_too_many_for_the_disk_is_said_beforehand(complaint, robot, tmp_path):
@@ -136,6 +136,13 @@ def test_drawings_may_lie_in_a_folder_with_any_letters(tmp_path, robot):
     assert main(["draw", robot, "--count=2", f"--out={place}/x.npy"]) == 0
     assert main(["draw", robot, "--count=2", f"--out={place}/x.png"]) == 0
     assert len(list(place.iterdir())) == 2
+
+
+def test_an_export_that_tensorflow_writes_needs_letters(tmp_path):
+    generator = sampling.load_generator(sampling.PRETRAINED)
+    with pytest.raises(OSError, match="no text here"):
+        export.export(generator, "saved_model", tmp_path / "\udcff")
+    assert not list(tmp_path.iterdir())
 
 
 def test_closed_streams_do_no_harm(robot, tmp_path, monkeypatch):

@@ -45,6 +45,8 @@ def export(model: "keras.Model", kind: str, path: Path) -> None:
     model(zeros if len(zeros) > 1 else zeros[0])
     if ending:
         files.check_place(path)
+    else:  # TensorFlow writes it itself
+        files.check_letters(path)
     files.make_folder(path.parent)
     # Made beside its place, on the same disk, it can be moved there in one go.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
