@@ -227,8 +227,8 @@ def find_digit(picture: Image.Image) -> np.ndarray:
             break
     if found is None:
         raise NothingFoundError(
-            "this picture looks empty: nothing on it stands out from the paper. Write "
-            "larger, or with a darker pen",
+            "this picture looks empty: nothing on it stands out from the paper, away "
+            "from the rim. Write larger, or with a darker pen",
             (255 * np.clip(ink, 0, 1)).astype(np.uint8),
         )
     ink, mask = found
