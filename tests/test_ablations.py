@@ -1,8 +1,10 @@
-"""The rows of lessons/recipe.md can still be run."""
+"""The rows of lessons/recipe.md can still be run, and what was found is told."""
 
+import argparse
 import dataclasses
 
 import ablations
+import families
 import flow_recipes
 import numpy as np
 import pytest
@@ -73,3 +75,25 @@ def test_the_usual_walk_is_the_generators():
     noise = tf.reshape(fog, (6, 784))
     drawn = draw(flow.build_flow_generator(velocity), noise, labels.numpy().argmax(1))
     assert walked.std() > 10 and np.abs(walked.astype(int) - drawn).max() <= 1
+
+
+def test_the_table_of_families_has_medians_over_the_seeds(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(families, "FOUND", tmp_path / "found.csv")
+    assert families.read_found() == {}
+    numbers = dict.fromkeys(("steps", *families.COLUMNS), 1234567.0)
+    for seed, recall in enumerate((0.5, 0.9, 0.6)):
+        row = numbers | {"recall": recall, "nats": float("nan")}
+        families.keep_found((8, "flow", seed), row)
+    found = families.read_found()
+    assert found[8, "flow", 1] == pytest.approx(
+        numbers | row | {"recall": 0.9}, nan_ok=True
+    )
+    asked = argparse.Namespace(
+        minutes=[2, 8], projects=["vae", "flow"], seeds=[0, 1, 2]
+    )
+    ((run, row),) = families.print_table(found, asked).items()
+    assert run == (8, "flow") and row["recall"] == 0.6
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("| 8 | flow with labels | 3 |") and last.endswith("|  |")

@@ -3,17 +3,23 @@
     python tests/benchmarks/families.py                       # all, three seeds: hours
     python tests/benchmarks/families.py --minutes 2 --seeds 0 # a part
     python tests/benchmarks/families.py --projects flow --core 0   # two can run at once
+    python tests/benchmarks/families.py --table               # what earlier calls found
 
 A minute is one of two cores: 120 seconds of processor time. How many steps fit into it
-is measured first, and the learning rates fall to the end of them. Every run is kept in
-runs/families, and what is there is not trained again. Each is judged on 10,000
-drawings; the table has medians over the seeds. A call for more than one time makes
-images/families.png of it, and images/families_drawn.png.
+is measured first, and the learning rates fall to the end of them. Each is judged on
+10,000 drawings.
+
+What is found goes to families.csv beside this file, which is committed: all of it takes
+hours, and so it may be measured a few runs at a time, on several machines. A run that
+stands there is not made again. The table has medians over the seeds. `--table` makes
+images/families.png of it, and, of the runs that lie in runs/families,
+images/families_drawn.png.
 """
 
 import argparse
+import csv
 import dataclasses
-import json
+import itertools
 import statistics
 import time
 from pathlib import Path
@@ -23,6 +29,7 @@ import numpy as np
 import seeds
 
 IMAGES = Path(__file__).parents[2] / "images"
+FOUND = Path(__file__).with_name("families.csv")
 PRESETS = {2: "quick", 8: "laptop", 20: "full"}  # whose batches suit that time
 LINES = {  # told apart by their marks, too (colours: Okabe and Ito)
     "digits": {"label": "GAN", "marker": "o", "color": "#0072B2"},
@@ -46,6 +53,7 @@ def parse():
     times = {"type": int, "choices": PRESETS, "default": list(PRESETS)}
     parser.add_argument("--minutes", nargs="+", **times)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--table", action="store_true", help="run nothing")
     parser.add_argument("--core", type=int, help="use only this one")
     options = parser.parse_args()
     seeds.keep_to(options.core)
@@ -71,24 +79,44 @@ def fit(settings, minutes):
     return dataclasses.replace(settings, epochs=epochs, pictures=pictures // epochs)
 
 
-def run_folder(project, minutes, seed):
+def run_folder(minutes, project, seed):
     """Where a run is kept."""
     from mnistgan.settings import runs_folder
 
     return runs_folder() / "families" / f"{project}-{minutes}-{seed}"
 
 
-def measure(project, minutes, seed):
-    """Trains and judges one run, or reads what an earlier call found."""
+def read_found():
+    """What earlier calls have found: a row for each time, project and seed."""
+    if not FOUND.exists():
+        return {}
+    with open(FOUND, newline="") as lines:
+        rows = list(csv.reader(lines))[1:]
+    return {
+        (int(minutes), project, int(seed)): dict(
+            zip(("steps", *COLUMNS), map(float, numbers), strict=True)
+        )
+        for minutes, project, seed, *numbers in rows
+    }
+
+
+def keep_found(run, found):
+    """Adds a row, in one go: another process may do the same."""
+    if not FOUND.exists():
+        names = ["minutes", "project", "seed", "steps", *COLUMNS]
+        FOUND.write_text(",".join(names) + "\n")
+    numbers = [format(found[name], ".7g") for name in ("steps", *COLUMNS)]
+    with open(FOUND, "a") as file:
+        file.write(",".join([*map(str, run), *numbers]) + "\n")
+
+
+def measure(minutes, project, seed):
+    """Trains and judges one run; one that was interrupted goes on."""
     from mnistgan import evaluation, sampling, settings, training
-    from mnistgan.engine import files
     from mnistgan.engine.legacy import read_settings
 
-    folder = run_folder(project, minutes, seed)
-    kept = folder / "judged.json"
-    if kept.exists():
-        return json.loads(kept.read_text())
-    try:  # one that was interrupted goes on
+    folder = run_folder(minutes, project, seed)
+    try:
         chosen = settings.Settings(**read_settings(folder / "settings.json"))
     except OSError:
         usual = {"project": project, "seed": seed, "judged": 0}
@@ -98,13 +126,11 @@ def measure(project, minutes, seed):
     drawn = sampling.draw(generator, sampling.make_noise(generator, 10_000, seed=0))
     found = dataclasses.asdict(evaluation.score(evaluation.load_judge(), drawn))
     found |= {"milliseconds": time_drawing(generator), "nats": float("nan")}
+    found["steps"] = chosen.epochs * (chosen.pictures // chosen.batch_size)
     found["numbers"] = generator.count_params()
     if project == "vae":
         found["nats"] = measure_nats(generator, folder)
-    found = {name: found[name] for name in COLUMNS}
-    with files.atomic_write(kept) as aside:
-        aside.write_text(json.dumps(found))
-    return found
+    keep_found((minutes, project, seed), found)
 
 
 def time_drawing(generator):
@@ -135,10 +161,10 @@ def measure_nats(generator, folder):
 def plot(table):
     """What the judge says against minutes, one line for each family."""
     figure, places = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
-    projects, times = (dict.fromkeys(names) for names in zip(*table, strict=True))
+    times, projects = (dict.fromkeys(names) for names in zip(*table, strict=True))
     for axes, key in zip(places, ("confident", "recall", "frechet"), strict=True):
         for project in projects:
-            rows = {at: row for (name, at), row in table.items() if name == project}
+            rows = {at: row for (at, name), row in table.items() if name == project}
             axes.plot(list(rows), [row[key] for row in rows.values()], **LINES[project])
         axes.set_xscale("log")
         axes.set_xticks(list(times), map(str, times))
@@ -150,40 +176,51 @@ def plot(table):
     return figure
 
 
-def draw_some(project, minutes, seed):
+def draw_some(run):
     """The first twelve drawings of a run."""
     from mnistgan import sampling
 
-    run = run_folder(project, minutes, seed)
-    generator = sampling.load_generator(run / "generator.keras")
+    generator = sampling.load_generator(run_folder(*run) / "generator.keras")
     return sampling.draw(generator, sampling.make_noise(generator, 12, seed=0))
 
 
+def print_table(found, options):
+    """Prints a row for each time and family, and returns them: medians over seeds."""
+    heads = "minutes", "family", "seeds", *(head for head, _ in COLUMNS.values())
+    print("|", " | ".join(heads), "|\n|" + "---|" * len(heads))
+    table = {}
+    for minutes, project in itertools.product(options.minutes, options.projects):
+        runs = [found.get((minutes, project, seed)) for seed in options.seeds]
+        if not (runs := [run for run in runs if run]):
+            continue
+        row = {x: statistics.median(run[x] for run in runs) for x in COLUMNS}
+        table[minutes, project] = row
+        words = [format(row[x], form) for x, (_, form) in COLUMNS.items()]
+        words = [word.replace("nan", "") for word in words]  # only a VAE has nats
+        words = [str(minutes), LINES[project]["label"], str(len(runs)), *words]
+        print("|", " | ".join(words), "|", flush=True)
+    return table
+
+
 def main():
-    """Prints a row for each family and time, with medians over the seeds."""
+    """Measures what is missing, or makes the table and the pictures."""
     options = parse()
     from mnistgan import plots
     from mnistgan.engine import machine
 
     machine.load_tensorflow()
-    print("| minutes | family |", " | ".join(head for head, _ in COLUMNS.values()), "|")
-    print("|" + "---|" * (len(COLUMNS) + 2), flush=True)
-    table = {}
-    for minutes in options.minutes:
-        for project in options.projects:
-            runs = [measure(project, minutes, seed) for seed in options.seeds]
-            row = {x: statistics.median(run[x] for run in runs) for x in COLUMNS}
-            table[project, minutes] = row
-            words = [format(row[x], form) for x, (_, form) in COLUMNS.items()]
-            words = [word.replace("nan", "") for word in words]  # only a VAE has nats
-            family = LINES[project]["label"]
-            print("|", " | ".join([str(minutes), family, *words]), "|", flush=True)
-    if len(options.minutes) > 1:
+    runs = itertools.product(options.minutes, options.projects, options.seeds)
+    for run in () if options.table else runs:
+        if run not in read_found():
+            measure(*run)
+    table = print_table(read_found(), options)
+    if options.table:
         plots.save_figure(plot(table), IMAGES / "families.png")
-        longest = max(options.minutes), options.seeds[0]
-        drawn = [draw_some(project, *longest) for project in options.projects]
-        rows = np.concatenate(drawn)
-        plots.save_grid(rows, IMAGES / "families_drawn.png", columns=12)
+        longest, seed = max(options.minutes), options.seeds[0]
+        shown = [(longest, x, seed) for x in LINES if (longest, x) in table]
+        if all(run_folder(*run).exists() for run in shown):
+            rows = np.concatenate([draw_some(run) for run in shown])
+            plots.save_grid(rows, IMAGES / "families_drawn.png", columns=12)
 
 
 if __name__ == "__main__":
