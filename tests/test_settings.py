@@ -10,7 +10,7 @@ from PIL import Image
 
 from mnistgan import settings
 from mnistgan.__main__ import main
-from mnistgan.engine import launch
+from mnistgan.engine import launch, machine
 from mnistgan.models import build_generator
 from mnistgan.settings import PRESETS, Settings, choose_settings, pick_preset
 
@@ -34,6 +34,12 @@ def test_the_machine_decides(monkeypatch, gpu, cores, preset):
     assert name == preset and ("GPU" in reason)
     chosen = choose_settings()
     assert chosen.jit_compile == gpu and chosen.preset == preset
+
+
+def test_cores_that_the_process_may_not_use_do_not_count(monkeypatch):
+    monkeypatch.setattr(settings, "has_gpu", lambda: False)
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: {3}, raising=False)
+    assert pick_preset() == ("quick", "there is no GPU and only one core")
 
 
 def test_a_wish_beats_the_machine_and_an_argument_beats_the_wish(monkeypatch):
