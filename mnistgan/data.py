@@ -35,12 +35,12 @@ def to_uint8(images: tf.Tensor) -> tf.Tensor:
     """Turns pictures in [-1, 1] back into ordinary grey levels.
 
     Args:
-        images: Any shape, floating point, in [-1, 1].
+        images: Any shape, floating point, in [-1, 1]. What lies beyond is cut off.
 
     Returns:
         The same shape, uint8, in [0, 255]; every grey level comes back exactly.
     """
-    return tf.cast(tf.round((images + 1.0) * 127.5), tf.uint8)
+    return tf.saturate_cast(tf.round((images + 1.0) * 127.5), tf.uint8)
 
 
 def to_float(images: tf.Tensor) -> tf.Tensor:

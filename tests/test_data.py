@@ -87,6 +87,12 @@ def test_every_grey_level_comes_back_exactly():
     assert np.array_equal(data.to_uint8(floats), levels)
 
 
+def test_what_is_too_bright_is_white_and_what_is_too_dark_is_black():
+    """A byte has no room for it: a plain cast would begin again at the other end."""
+    fog = tf.constant([-30.0, -1.5, -1.01, 1.01, 1.5, 30.0])
+    assert data.to_uint8(fog).numpy().tolist() == [0, 0, 0, 255, 255, 255]
+
+
 def test_prepare_all_agrees_with_prepare_image(digits, digits64):
     assert digits64.dtype == np.uint8 and digits64.shape == (2000, 64, 64, 1)
     exact = data.prepare_image(digits[:20])

@@ -21,9 +21,10 @@ UNSURE = 1e-3  # no pixel of a look ahead is quite black or white
 
 
 def to_points(images: tf.Tensor) -> tf.Tensor:
-    """Undoes the enlarging of `mnistgan.data.prepare_image`, exactly.
+    """Undoes the enlarging of `mnistgan.data.prepare_image`.
 
-    To shrink a picture smooths it, and who learns from smooth pictures draws soft ones.
+    Shrinking would smooth a picture, and whoever learns from smooth pictures draws soft
+    ones. Here, only what was rounded to whole grey levels is lost.
 
     Args:
         images: `(batch, 64, 64, 1)`, float32, in [-1, 1]: enlarged from 28×28.
@@ -69,7 +70,8 @@ def residual_block(x: keras.KerasTensor, facts: keras.KerasTensor) -> keras.Kera
     channels = x.shape[-1]
     y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(x)
     y = layers.BatchNormalization(momentum=0.9)(y)
-    # Its own: gradients of many blocks are added up in no fixed order.
+    # One for each block: the gradients of a shared one would be added up in no fixed
+    # order, and no two runs would be alike.
     hints = layers.Dense(64, activation="silu")(facts)
     scale = layers.Dense(channels, bias_initializer="ones")(hints)
     shift = layers.Dense(channels)(hints)
@@ -197,14 +199,14 @@ def guide(velocity: keras.Model, guidance: float = 1.2) -> keras.Model:
         velocity: A guide that has learned with labels, and without.
         guidance: 0 for a walk to anything, 1 for the label as it was learned; above,
             what the label changes is done more than once (classifier-free guidance, Ho
-            and Salimans 2022, equation 6).
+            and Salimans 2022, equation 6, whose w is `guidance - 1`).
 
     Returns:
         A guide that takes and returns what `velocity` does. It shares its weights.
     """
     picture, time, labels = (keras.Input(x.shape[1:]) for x in velocity.inputs)
     asked = velocity([picture, time, labels])
-    unasked = velocity([picture, time, layers.Rescaling(0.0)(labels)])
+    unasked = velocity([picture, time, layers.Rescaling(0.0)(labels)])  # no wish
     change = layers.Rescaling(guidance)(layers.Subtract()([asked, unasked]))
     moved = layers.Add()([unasked, change])
     return keras.Model([picture, time, labels], moved, name="guided")
@@ -229,7 +231,8 @@ def build_flow_generator(velocity: keras.Model, steps: int = STEPS) -> keras.Mod
     labels = keras.Input(velocity.inputs[2].shape[1:])
     guided = guide(velocity)
     x = layers.Reshape((SIZE, SIZE, 1), **exact)(noise)
-    clock = layers.GlobalAveragePooling2D(**exact)(x)  # (1,), to be overwritten
+    # Some number for each picture: times 0, plus the time, it is a clock.
+    clock = layers.GlobalAveragePooling2D(**exact)(x)
 
     def moved(picture, seen, time, share):
         now = layers.Rescaling(0.0, time, **exact)(clock)
