@@ -5,12 +5,26 @@ import io
 import json
 
 import numpy as np
+from patience import until
 from PIL import Image
 
 from mnistgan.widgets import strokes
 
 SEVEN = [(0.25, 0.2), (0.75, 0.2), (0.4, 0.85)]
 BAR = [(0.35, 0.5), (0.65, 0.5)]
+
+
+def resting_box(part):
+    """Where a part of a page is, once it has not moved for half a second."""
+    places = [part.bounding_box()]
+
+    def rests():
+        part.page.wait_for_timeout(500)
+        places.append(part.bounding_box())
+        return places[-1] and places[-1] == places[-2]
+
+    until(rests)
+    return places[-1]
 
 
 def canvas_of(page):
@@ -22,7 +36,7 @@ def canvas_of(page):
 
 def way(page, corners):
     """The way of a hand over a page, in small steps."""
-    box = canvas_of(page).bounding_box()
+    box = resting_box(canvas_of(page))
     corners = np.array(corners) * [box["width"], box["height"]] + [box["x"], box["y"]]
     places = range(len(corners))
     steps = np.linspace(0, places[-1], 8 * places[-1] + 1)

@@ -22,6 +22,7 @@ from hand import (
     draw_with_mouse,
     ink_of,
     looks_like,
+    resting_box,
 )
 from patience import PATIENCE, until
 from shots import SHOTS, matches_the_lessons
@@ -88,6 +89,7 @@ def no_news(tmp_path, monkeypatch):
     file.parent.mkdir(parents=True)
     file.write_text('{"fetchNews": "false"}')
     monkeypatch.setenv("JUPYTERLAB_SETTINGS_DIR", str(tmp_path))
+    monkeypatch.setenv("JUPYTERLAB_WORKSPACES_DIR", str(tmp_path / "workspaces"))
 
 
 def drag_first_slider(page):
@@ -96,15 +98,8 @@ def drag_first_slider(page):
     picture.wait_for()
     handle = page.locator(".noUi-handle").first
     picture.scroll_into_view_if_needed()
-    places = [handle.bounding_box()]
-
-    def stands_still():
-        page.wait_for_timeout(1000)
-        places.append(handle.bounding_box())
-        return places[-1] and places[-1] == places[-2]
-
-    until(stands_still)
-    before, box = picture.get_attribute("src"), places[-1]
+    box = resting_box(handle)
+    before = picture.get_attribute("src")
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
@@ -247,7 +242,7 @@ def test_the_game_on_points_is_played_by_keyboard(browser, tmp_path, no_news):
         play.press("Enter")
         page.wait_for_function(f"{ROUND} > 230")
         play.press("Enter")
-        page.wait_for_timeout(1000)
+        until(lambda: page.evaluate(PAUSED))
         page.get_by_role("button", name="start again").press("Enter")
         page.get_by_text("round 0").wait_for()
         page.get_by_role("button", name="one round").press("Enter")
@@ -257,6 +252,13 @@ def test_the_game_on_points_is_played_by_keyboard(browser, tmp_path, no_news):
         draw_with_mouse(page, SEVEN)
         page.get_by_role("button", name="play with it").click()
         page.get_by_text("round 0").wait_for()  # with other points
+
+
+PAUSED = f"""async () => {{
+    const before = {ROUND};
+    await new Promise(done => setTimeout(done, 2000));
+    return {ROUND} === before;
+}}"""
 
 
 CANVAS = """\
@@ -358,7 +360,7 @@ def test_the_page_of_make_explore_is_alive(browser):
         before, after = drag_first_slider(page)
         assert before != after
         draw_with_mouse(page, SEVEN)
-        assert looks_like(page, make_stroke(SEVEN))
+        until(lambda: looks_like(page, make_stroke(SEVEN)))
         page.get_by_role("button", name="copy me").click()
         page.locator("img.mnistgan-copied").wait_for()
         page.screenshot(path=SHOTS / "voila.png")
@@ -422,17 +424,16 @@ def test_a_digit_is_drawn_with_a_finger_on_a_phone(browser, site):
     # Buttons get a click: on a busy machine a tap lasts too long to press anything.
     page.get_by_text("Copy my digit").click()
     page.locator(".mnistgan-canvas").wait_for()
-    page.wait_for_timeout(1000)
-    before = canvas_of(page).bounding_box()
+    before = resting_box(canvas_of(page))
     draw_with_finger(page, SEVEN)
     page.get_by_text("What I saw").wait_for()
     assert canvas_of(page).bounding_box() == before  # the page has not scrolled
-    assert looks_like(page, make_stroke(SEVEN))
+    until(lambda: looks_like(page, make_stroke(SEVEN)))
     page.get_by_role("button", name="thin").click()
     draw_with_finger(page, BAR)
-    assert looks_like(page, make_stroke(SEVEN), make_stroke(BAR, "thin"))
+    until(lambda: looks_like(page, make_stroke(SEVEN), make_stroke(BAR, "thin")))
     page.get_by_role("button", name="undo").click()
-    assert looks_like(page, make_stroke(SEVEN))
+    until(lambda: looks_like(page, make_stroke(SEVEN)))
     copy = page.get_by_role("button", name="Copy it")
     copy.click()
     page.get_by_text("My copy").wait_for()

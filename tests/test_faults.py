@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import random
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -66,6 +67,16 @@ def writing(folder):
     return bool(list(folder.glob("checkpoints/.*-step_*")))
 
 
+def held_while_writing(process, folder):
+    """The same, and the process waits: it could be ready before it is killed."""
+    if not hasattr(signal, "SIGSTOP"):  # Windows
+        return writing(folder)
+    os.kill(process.pid, signal.SIGSTOP)
+    if not writing(folder):
+        os.kill(process.pid, signal.SIGCONT)
+    return writing(folder)
+
+
 def everything(folder):
     """All numbers of a run's last checkpoint but its seconds, and the run's diary."""
     kept = tf.train.load_checkpoint(str(checkpoints.newest(folder) / "state"))
@@ -94,7 +105,7 @@ def test_killed_at_any_moment_it_ends_equal_bit_for_bit(tmp_path):
         process, before = start(folder), saved(folder)
         wait_for(process, lambda old=before: saved(folder) != old)
         if number % 2 == 0:
-            wait_for(process, lambda: writing(folder))
+            wait_for(process, lambda held=process: held_while_writing(held, folder))
         else:
             time.sleep(chance.uniform(0, 0.2))
         inside += writing(folder)

@@ -164,7 +164,7 @@ def test_the_site_is_for_this_machine_and_counts_nobody(place):
     strange.parent.mkdir(exist_ok=True)
     strange.write_text('[server]\naddress = "0.0.0.0"\n')
     with opened(place, ["site"], "/_stcore/health") as (here, log):
-        assert answers(here.replace("/_stcore/health", "/"))
+        until(lambda: answers(here.replace("/_stcore/health", "/")))
         assert not answers(here.replace("127.0.0.1", ABROAD))
     assert "usage statistics" not in log
 
@@ -223,7 +223,8 @@ def test_the_notebooks_are_copied_and_run(place):
     notebook.cells.append(nbformat.v4.new_code_cell(ask))
     nbformat.write(notebook, path)
     execute = "import sys, nbformat, nbclient; book = nbformat.read(sys.argv[1], 4); "
-    execute += "nbclient.execute(book, sys.argv[2]); print(book.cells[-1].outputs)"
+    execute += "nbclient.execute(book, sys.argv[2], startup_timeout=600); "
+    execute += "print(book.cells[-1].outputs)"
     said = run(place, "python", "-c", execute, path, path.parent)
     assert said.returncode == 0, said.stderr
     assert f"{place.packages}/mnistgan/__init__.py {mine}/runs" in said.stdout

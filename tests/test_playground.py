@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from patience import until
 from PIL import Image
 
 from mnistgan.widgets.playground import OWN, SLOW, SWIFT, Playground, PointGan
@@ -182,9 +183,9 @@ def test_the_picture_shows_dots_crosses_and_the_ground(playground):
 
 
 def test_it_shows_more_than_fifteen_rounds_a_second(playground):
-    ticks = []
-    for value in range(1, 31):
+    def quick():
         began = time.perf_counter()
-        playground.player.value = value
-        ticks.append(time.perf_counter() - began)
-    assert min(ticks) < 1 / 15
+        playground.player.value += 1
+        return time.perf_counter() - began < 1 / 15
+
+    until(quick)

@@ -275,8 +275,9 @@ def test_a_crowd_does_not_wait_long(runs):
 
         def waited_little():
             waits, errors = asyncio.run(crowd(port, visitors=8, seconds=6, leave=0.1))
-            assert not errors and len(waits) > 8
-            return statistics.median(waits) < 0.6  # seconds; twice the promise
+            assert not errors
+            # In seconds; twice the promise. And everybody must have had a turn.
+            return len(waits) > 8 and statistics.median(waits) < 0.6
 
         until(waited_little)
     finally:

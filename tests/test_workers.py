@@ -22,7 +22,7 @@ import yaml
 from patience import PATIENCE, until
 
 from mnistgan import __main__, data, projects, training
-from mnistgan.engine import distribute, launch, runs
+from mnistgan.engine import checkpoints, distribute, launch, runs
 from mnistgan.settings import Settings
 
 SMALL = Settings(
@@ -227,7 +227,8 @@ def test_who_is_stopped_or_killed_stops_all_and_the_chief_saves(tmp_path):
     assert f"Stopped with the others after step {step} of" in second
 
     both = two_workers(tmp_path, [], [])
-    until(lambda: runs.read_history(tmp_path / "run")[-1]["step"] > step)
+    kept = partial(checkpoints.found, tmp_path / "run")
+    until(lambda: max(map(checkpoints.step_of, kept()), default=0) > step)
     both[1].kill()
     assert both[0].wait(PATIENCE) == 2
     found = last_line(tmp_path / "0.txt")
@@ -255,7 +256,7 @@ def test_a_worker_that_waits_alone_can_be_ended(tmp_path, kind, code):
 
 def test_a_worker_says_for_whom_it_waits_and_not_for_ever(monkeypatch, capsys):
     monkeypatch.setattr(distribute, "SECONDS_BETWEEN_WORDS", 0)
-    monkeypatch.setattr(distribute, "SECONDS_TO_COME", 0.5)
+    monkeypatch.setattr(distribute, "SECONDS_TO_COME", 3.0)
     addresses = launch.free_addresses(2)
     with pytest.raises(OSError, match=rf"worker 1 \({addresses[1]}\) did not come"):
         distribute.meet(addresses, 0)

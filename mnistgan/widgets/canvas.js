@@ -78,6 +78,7 @@ function openCanvas(parent, strokes, changed, clearable = true) {
     return [inside((clientX - box.left) / box.width), inside((clientY - box.top) / box.height)];
   }
 
+  canvas.oncontextmenu = (event) => event.preventDefault(); // a slow finger draws, too
   canvas.onpointerdown = (event) => {
     if (pointer === "keyboard") lift();
     if (event.button || current) return; // another button, or a second finger

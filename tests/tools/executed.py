@@ -60,6 +60,7 @@ def pytest_runtest_call(item):
     if item.path.suffix != ".ipynb":
         return (yield)
     listen(item.parent)
+    item.output_timeout = 300  # seconds; on a busy machine, five are too few
     result = yield
     keep(item)
     return result
