@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 
 import ablations
+import course
 import families
 import flow_recipes
 import numpy as np
@@ -97,3 +98,12 @@ def test_the_table_of_families_has_medians_over_the_seeds(
     assert run == (8, "flow") and row["recall"] == 0.6
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("| 8 | flow with labels | 3 |") and last.endswith("|  |")
+
+
+def test_the_lesson_shows_the_table_of_families(capsys):
+    asked = argparse.Namespace(
+        minutes=[*families.PRESETS], projects=[*families.LINES], seeds=[0, 1, 2]
+    )
+    families.print_table(families.read_found(), asked)
+    page = (course.ROOT / "lessons" / "15_from_fog_to_digit.md").read_text()
+    assert capsys.readouterr().out in page

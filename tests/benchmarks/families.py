@@ -12,8 +12,8 @@ is measured first, and the learning rates fall to the end of them. Each is judge
 What is found goes to families.csv beside this file, which is committed: all of it takes
 hours, and so it may be measured a few runs at a time, on several machines. A run that
 stands there is not made again. The table has medians over the seeds. `--table` makes
-images/families.png of it, and, of the runs that lie in runs/families,
-images/families_drawn.png.
+images/families.png of it, and images/families_drawn.png of those runs in runs/families
+that had the longest time that all families have had.
 """
 
 import argparse
@@ -184,6 +184,19 @@ def draw_some(run):
     return sampling.draw(generator, sampling.make_noise(generator, 12, seed=0))
 
 
+def make_pictures(table, seed):
+    """Makes the plot, and a row of drawings by each family, as far as they are here."""
+    from mnistgan import plots
+
+    plots.save_figure(plot(table), IMAGES / "families.png")
+    times, known = (dict.fromkeys(names) for names in zip(*table, strict=True))
+    shared = max(at for at in times if all((at, x) in table for x in known))
+    runs = [(shared, project, seed) for project in known]
+    if all(run_folder(*run).exists() for run in runs):
+        rows = np.concatenate([draw_some(run) for run in runs])
+        plots.save_grid(rows, IMAGES / "families_drawn.png", columns=12)
+
+
 def print_table(found, options):
     """Prints a row for each time and family, and returns them: medians over seeds."""
     heads = "minutes", "family", "seeds", *(head for head, _ in COLUMNS.values())
@@ -205,7 +218,6 @@ def print_table(found, options):
 def main():
     """Measures what is missing, or makes the table and the pictures."""
     options = parse()
-    from mnistgan import plots
     from mnistgan.engine import machine
 
     machine.load_tensorflow()
@@ -215,12 +227,7 @@ def main():
             measure(*run)
     table = print_table(read_found(), options)
     if options.table:
-        plots.save_figure(plot(table), IMAGES / "families.png")
-        longest, seed = max(options.minutes), options.seeds[0]
-        shown = [(longest, x, seed) for x in LINES if (longest, x) in table]
-        if all(run_folder(*run).exists() for run in shown):
-            rows = np.concatenate([draw_some(run) for run in shown])
-            plots.save_grid(rows, IMAGES / "families_drawn.png", columns=12)
+        make_pictures(table, options.seeds[0])
 
 
 if __name__ == "__main__":
