@@ -40,7 +40,7 @@ LINES = {  # told apart by their marks, too (colours: Okabe and Ito)
 COLUMNS = {
     **{x: seeds.COLUMNS[x] for x in ("confident", "coverage", "recall", "frechet")},
     "power_50_75": ("finest waves", ".2f"),
-    "milliseconds": ("ms a drawing", ".0f"),
+    "milliseconds": ("ms a drawing", ".1f"),
     "numbers": ("numbers", ",.0f"),
     "nats": ("ELBO", ".1f"),
 }
