@@ -68,7 +68,7 @@ def writing(folder):
 
 
 def held_while_writing(process, folder):
-    """The same, and the process waits: it could be ready before it is killed."""
+    """The same, and then it stays so: who is not held may be done before the kill."""
     if not hasattr(signal, "SIGSTOP"):  # Windows
         return writing(folder)
     os.kill(process.pid, signal.SIGSTOP)

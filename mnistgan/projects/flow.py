@@ -70,7 +70,7 @@ def residual_block(x: keras.KerasTensor, facts: keras.KerasTensor) -> keras.Kera
     channels = x.shape[-1]
     y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(x)
     y = layers.BatchNormalization(momentum=0.9)(y)
-    # One for each block: the gradients of a shared one would be added up in no fixed
+    # A layer for each block: gradients of a shared one would be added up in no fixed
     # order, and no two runs would be alike.
     hints = layers.Dense(64, activation="silu")(facts)
     scale = layers.Dense(channels, bias_initializer="ones")(hints)
