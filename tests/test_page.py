@@ -50,6 +50,12 @@ def build_flow():
     return flow.build_flow_generator(flow.build_velocity(4), steps=2)
 
 
+@pytest.fixture(autouse=True)
+def nothing_saved(tmp_path, monkeypatch):
+    """Knobs that notebook 06 has named would be on the page, too."""
+    monkeypatch.setenv("MNISTGAN_RUNS", str(tmp_path / "runs"))
+
+
 @pytest.fixture(scope="module")
 def offline(browser):
     """A browser without a network; complaints of its pages are collected."""
