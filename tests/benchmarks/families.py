@@ -11,7 +11,8 @@ is measured first, and the learning rates fall to the end of them. Each is judge
 
 What is found goes to families.csv beside this file, which is committed: all of it takes
 hours, and so it may be measured a few runs at a time, on several machines. A run that
-stands there is not made again. The table has medians over the seeds. `--table` makes
+stands there is not made again, unless you delete its row and its folder in
+runs/families. The table has medians over the seeds. `--table` makes
 images/families.png of it, and images/families_drawn.png of those runs in runs/families
 that had the longest time that all families have had.
 """
