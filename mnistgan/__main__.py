@@ -56,24 +56,7 @@ def number(text: str) -> float:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Builds the parser. Every field of `Settings` is an option of `train`."""
-    choices = argparse.ArgumentParser(add_help=False)
-    choices.add_argument("--preset", choices=PRESETS, help="default: suits the machine")
-    kinds: dict[Any, dict[str, Any]] = {
-        bool: {"action": argparse.BooleanOptionalAction},
-        str: {"choices": PROJECTS, "type": lambda it: legacy.PROJECTS.get(it, it)},
-        int: {"type": whole, "metavar": "N"},
-        float: {"type": number, "metavar": "N"},
-    }
-    for field in dataclasses.fields(Settings)[1:]:
-        kind = kinds[field.type]
-        flag, unset = "--" + field.name.replace("_", "-"), argparse.SUPPRESS
-        choices.add_argument(flag, default=unset, help=explain(field), **kind)
-    choices.add_argument("--fog", dest="noise_std", type=number, **legacy.HIDDEN)
-    robot = argparse.ArgumentParser(add_help=False)
-    own = "a .keras file; default: your best in runs/, or else the course's own"
-    robot.add_argument("--model", type=Path, help=own)
-
+    """Describes the command line."""
     about = "Teach a robot to draw: handwritten digits, faces, music."
     name = "mnistgan" if Path(sys.argv[0]).stem == "mnistgan" else "python -m mnistgan"
     parser = argparse.ArgumentParser(prog=name, description=about)
@@ -87,6 +70,43 @@ def build_parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
+    choices = describe_settings()
+    add_train(add, choices)
+    add(settings, "print what training would use, and why", choices)
+    about = "describe this machine, in lines to paste into a report"
+    option = add(doctor, about).add_argument
+    option("--data-dir", type=Path, metavar="DIR", help="for data sets")
+    add_robots(add)
+    about = "draw your passport: your stamps, and the best digits of your robot"
+    option = add(passport, about).add_argument
+    place = "ends in .png; default: passport.png, where your runs are"
+    option("--out", type=Path, metavar="FILE", help=place)
+    yours = "to write on the picture; it is kept nowhere else"
+    option("--name", default="", help=yours)
+    serve.add_commands(add)
+    return parser
+
+
+def describe_settings() -> argparse.ArgumentParser:
+    """Describes the options that each setting has."""
+    choices = argparse.ArgumentParser(add_help=False)
+    choices.add_argument("--preset", choices=PRESETS, help="default: suits the machine")
+    kinds: dict[Any, dict[str, Any]] = {
+        bool: {"action": argparse.BooleanOptionalAction},
+        str: {"choices": PROJECTS, "type": lambda it: legacy.PROJECTS.get(it, it)},
+        int: {"type": whole, "metavar": "N"},
+        float: {"type": number, "metavar": "N"},
+    }
+    for field in dataclasses.fields(Settings)[1:]:
+        kind = kinds[field.type]
+        flag, unset = "--" + field.name.replace("_", "-"), argparse.SUPPRESS
+        choices.add_argument(flag, default=unset, help=explain(field), **kind)
+    choices.add_argument("--fog", dest="noise_std", type=number, **legacy.HIDDEN)
+    return choices
+
+
+def add_train(add: Callable, choices: argparse.ArgumentParser) -> None:
+    """Describes `train`."""
     about = "teach the two robots, or go on with an earlier run"
     command = add(train, about, choices)
     legacy.add_options(command)
@@ -105,11 +125,12 @@ def build_parser() -> argparse.ArgumentParser:
     shared += "that TF_CONFIG names; default one"
     option("--strategy", choices=STRATEGIES, default="one", help=shared)
 
-    add(settings, "print what training would use, and why", choices)
 
-    about = "describe this machine, in lines to paste into a report"
-    option = add(doctor, about).add_argument
-    option("--data-dir", type=Path, metavar="DIR", help="for data sets")
+def add_robots(add: Callable) -> None:
+    """Describes the commands that take a robot, and do something with it."""
+    robot = argparse.ArgumentParser(add_help=False)
+    own = "a .keras file; default: your best in runs/, or else the course's own"
+    robot.add_argument("--model", type=Path, help=own)
 
     option = add(draw, "draw new digits with a trained generator", robot).add_argument
     count = f"1 to {MOST_DRAWN}, fewer for a grid; default: 64"
@@ -140,16 +161,6 @@ def build_parser() -> argparse.ArgumentParser:
     about = "make a folder for a website or a model hub: page, card, robot, drawings"
     option = add(share, about, robot).add_argument
     option("--out", type=Path, required=True, metavar="DIR", help="a new folder")
-
-    about = "draw your passport: your stamps, and the best digits of your robot"
-    option = add(passport, about).add_argument
-    place = "ends in .png; default: passport.png, where your runs are"
-    option("--out", type=Path, metavar="FILE", help=place)
-    yours = "to write on the picture; it is kept nowhere else"
-    option("--name", default="", help=yours)
-
-    serve.add_commands(add)
-    return parser
 
 
 def settings_from(options: argparse.Namespace) -> Settings:
@@ -288,8 +299,8 @@ def judge(options: argparse.Namespace) -> None:
     valid.check("count", options.count, valid.integer(least, 10_000))
     if options.json:
         files.check_place(options.json)
-    file = model.parent / "encoder.keras"
-    encoder = model_io.load_model(file) if file.exists() else None
+    file = vae.find_encoder(model)
+    encoder = model_io.load_model(file) if file else None
     data_dir = options.data_dir
     the_judge = evaluation.load_judge(data_dir=data_dir)
     print(f"Judging {model}.")

@@ -104,7 +104,7 @@ def prepare_all(images: np.ndarray) -> np.ndarray:
 
 
 @valid.checked(labels=valid.listed(valid.array(kinds="iu", ranks=(1,), least=0)))
-@valid.checked(classes=valid.integer(1, 1_000_000))
+@valid.checked(classes=valid.integer(1, 1_000))
 def one_hot(labels: np.ndarray, classes: int = 10) -> np.ndarray:
     """Writes labels as rows of zeros with a single 1.
 
@@ -137,7 +137,8 @@ def make_dataset(
         images: `(count, height, width, channels)`, uint8.
         batch_size: Pictures in a batch, from 1 to `count`. A last, shorter batch is
             dropped: another size would make TensorFlow compile the step once more.
-        seed: The same seed gives the same order.
+        seed: The same seed gives the same order (as long as TensorFlow's own seed, of
+            `tf.random.set_seed`, is the same, too).
         labels: One row for each picture, such as `one_hot` makes; or None.
 
     Returns:
@@ -151,6 +152,11 @@ def make_dataset(
         raise ValueError(
             f"batch_size is {batch_size}; it must be from 1 to {len(images)}, the "
             "number of pictures"
+        )
+    if labels is not None and len(labels) != len(images):
+        raise ValueError(
+            f"there are {len(images)} pictures and {len(labels)} labels; each picture "
+            "needs one"
         )
     known = None if labels is None else tf.constant(labels)
     # Only the numbers of the pictures are shuffled: quick, and it costs no memory.

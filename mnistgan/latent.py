@@ -122,7 +122,8 @@ def directions_file(model: str | os.PathLike) -> Path:
         OSError: There is no such robot.
     """
     model = Path(model)
-    folder = runs_folder() if model == sampling.PRETRAINED else model.parent
+    ours = model.resolve() == sampling.PRETRAINED.resolve()
+    folder = runs_folder() if ours else model.parent
     return folder / f"{model.stem}.{files.checksum(model)[:12]}.knobs.json"
 
 

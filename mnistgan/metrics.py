@@ -10,7 +10,7 @@ from mnistgan.engine.valid import array, checked, finite, shares
 
 NEIGHBOURS = 5  # k of precision, recall, density and coverage (Naeem et al. 2020)
 PART = 1000  # rows compared at once: bounds the memory
-BANDS = {  # of the spectrum, in cycles a pixel
+BANDS = {  # of the spectrum, in cycles per pixel
     "power_25_35": (0.25, 0.35),
     "power_35_50": (0.35, 0.5),
     "power_50_75": (0.5, 0.75),  # as fine as that are only slanting waves
@@ -19,6 +19,11 @@ BANDS = {  # of the spectrum, in cycles a pixel
 
 def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Euclidean distances from each row of `a` to each row of `b`, float32."""
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(
+            f"rows of {a.shape[1]} and of {b.shape[1]} numbers cannot be compared: "
+            "measure both in the same way"
+        )
     centre = b.mean(0)  # taken away, so that float32 loses fewer digits
     a, b = a - centre, b - centre
     square = np.sum(a * a, 1)[:, None] + np.sum(b * b, 1) - 2 * (a @ b.T)
@@ -139,7 +144,7 @@ def power_spectrum(images: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
     Args:
         images: `(count, height, width)`, one channel.
-        edges: Where rings end, rising, in cycles a pixel: 0 is an even grey, 0.5 a
+        edges: Where rings end, rising, in cycles per pixel: 0 is an even grey, 0.5 a
             wave of two pixels.
 
     Returns:

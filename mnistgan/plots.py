@@ -131,8 +131,11 @@ def film(frames: Any) -> str:
     def is_frame(frame):
         return isinstance(frame, Image.Image) or not (grey(frame) and colour(frame))
 
+    def size(frame):
+        return frame.size if isinstance(frame, Image.Image) else frame.shape[1::-1]
+
     try:
-        fits = all(map(is_frame, frames)) and len({frame.size for frame in frames}) == 1
+        fits = all(map(is_frame, frames)) and len(set(map(size, frames))) == 1
     except TypeError:  # it cannot be looped over
         fits = False
     return "" if fits else "at least one frame, all of one size"
@@ -147,7 +150,7 @@ def save_film(
     """Saves frames as an endlessly looping GIF that rests on the last one.
 
     Args:
-        frames: At least one grid from `tile`, or grey Pillow pictures of one size.
+        frames: At least one grid from `tile`, or Pillow pictures of one size.
         path: A file that ends in `.gif`.
         seconds: How long one loop takes before the rest.
 
@@ -261,7 +264,7 @@ def plot_spectra(sets: dict[str, np.ndarray]) -> Figure:
     spectra.axvspan(0, 28 / 64 / 2, color="0.92", label="what the judge can see")
     for edge in np.unique(list(BANDS.values()))[:-1]:
         spectra.axvline(edge, color="grey", linewidth=0.5)
-    spectra.set(xlabel="cycles a pixel: from coarse to fine", ylabel="power")
+    spectra.set(xlabel="cycles per pixel: from coarse to fine", ylabel="power")
     spectra.legend()
     return figure
 
@@ -309,7 +312,8 @@ def compare_runs(folders: Sequence[str | os.PathLike]) -> Figure:
     """
     paths = [Path(folder) for folder in folders]
     titles = ["d_loss: the detective's", "g_loss: the artist's"]
-    if any(runs.read_scores(path) for path in paths):
+    known = [read_run(path) for path in paths]  # may refuse, so before the figure
+    if any(scores for *_, scores in known):
         titles += ["Share that can be read", "Fréchet distance: lower is better"]
     high = 1.25 * len(titles)
     figure = plt.figure(figsize=(10, high + 3), layout="constrained")
@@ -319,8 +323,9 @@ def compare_runs(folders: Sequence[str | os.PathLike]) -> Figure:
     grids = bottom.subplots(1, len(paths), squeeze=False)[0]
     for axes, title in zip(curves, titles, strict=True):
         axes.set(title=title, xlabel="minutes of training")
-    for path, axes, colour, mark in zip(paths, grids, COLOURS, "os^vDX", strict=False):
-        draw_run(curves, path, color=colour, marker=mark, label=path.name)
+    each = zip(paths, known, grids, COLOURS, "os^vDX", strict=False)
+    for path, run, axes, colour, mark in each:
+        draw_run(curves, *run, color=colour, marker=mark, label=path.name)
         axes.imshow(plt.imread(path / "grid.png"), cmap="gray")
         axes.set_title(path.name, color=colour)
         axes.set_axis_off()
@@ -328,11 +333,11 @@ def compare_runs(folders: Sequence[str | os.PathLike]) -> Figure:
     return figure
 
 
-def draw_run(curves: Sequence[Any], folder: Path, **style: str) -> None:
-    """Draws one run's losses, and its scores; see `compare_runs`.
+def read_run(folder: Path) -> tuple[float, list[dict], list[dict]]:
+    """Reads how many minutes a run takes for a step, its history, and its scores.
 
     Raises:
-        ValueError: It has not been saved yet.
+        ValueError: It has not been saved yet, or is damaged.
     """
     from mnistgan.engine import checkpoints  # brings TensorFlow, plots alone do not
 
@@ -340,10 +345,20 @@ def draw_run(curves: Sequence[Any], folder: Path, **style: str) -> None:
     if not history or last is None or not (folder / "grid.png").exists():
         raise ValueError(f"{folder} holds no run that was saved; train one first")
     minutes = checkpoints.read_seconds(last) / 60 / history[-1]["step"]
+    return minutes, history, runs.read_scores(folder)
+
+
+def draw_run(
+    curves: Sequence[Any],
+    minutes: float,
+    history: list[dict],
+    scores: list[dict],
+    **style: str,
+) -> None:
+    """Draws one run's losses, and its scores; see `compare_runs` and `read_run`."""
     when, every = [row["step"] * minutes for row in history], max(1, len(history) // 8)
     for axes, name in zip(curves, ("d_loss", "g_loss"), strict=False):
         axes.plot(when, [row[name] for row in history], markevery=every, **style)
-    scores = runs.read_scores(folder)
     for axes, name in zip(curves[2:], ("confident", "frechet"), strict=False):
         data = as_columns(scores, "minutes", name)
         axes.plot("minutes", name, data=data, **style)

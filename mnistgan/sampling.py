@@ -80,6 +80,8 @@ def trained_generator(path: str | os.PathLike | None = None) -> keras.Model:
         path: Its `.keras` file; None for `best_model()`.
     """
     path, own = Path(path or best_model()), own_models()
+    known = {other.resolve(): other for other in (*own, PRETRAINED)}
+    path = known.get(path.resolve(), path)  # it may be named in another way
     if path in own:
         preset, steps = own[path].preset, own[path].total_steps
         print(f"Using your own robot, preset {preset!r}, {steps:,} steps: {path}")
@@ -88,8 +90,8 @@ def trained_generator(path: str | os.PathLike | None = None) -> keras.Model:
     else:
         print("No robot of your own yet: using the one that comes with the course.")
     if own:
-        others = [other for other in (*own, PRETRAINED) if other != path]
-        ways = " or ".join(f'trained_generator("{other}")' for other in others)
+        others = [other for other in known.values() if other != path]
+        ways = " or ".join(f'trained_generator("{x.as_posix()}")' for x in others)
         print(f"To take another one: {ways}")
     return load_generator(path)
 
@@ -205,7 +207,7 @@ def draw(generator: keras.Model, noise: tf.Tensor, labels: Labels = None) -> np.
         ValueError: The noise does not have the generator's `noise_dim`, or the wishes
             cannot be granted.
     """
-    noise = tf.convert_to_tensor(noise, tf.float32)
+    noise = tf.cast(tf.convert_to_tensor(noise), tf.float32)
     dim = noise_dim(generator)
     if noise.ndim != 2 or noise.shape[1] != dim or not len(noise):
         raise ValueError(f"noise has shape {noise.shape}; it must be (count, {dim})")
@@ -307,6 +309,7 @@ def interpolate(
         raise ValueError(
             f"cannot walk from shape {start.shape} to {end.shape}: both must be alike"
         )
+    start, end = tf.cast(start, tf.float32), tf.cast(end, tf.float32)
     share = tf.linspace(0.0, 1.0, steps)[:, tf.newaxis]
     lengths = tf.norm(start) * tf.norm(end)
     cosine = tf.math.divide_no_nan(tf.reduce_sum(start * end), lengths)

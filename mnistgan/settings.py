@@ -264,4 +264,6 @@ def runs_folder() -> Path:
     notebooks that were copied; without those (in Colab), `runs` in the current folder.
     """
     wish = os.environ.get("MNISTGAN_RUNS")
-    return Path(wish) if wish else (course_files.find_home() or Path()) / "runs"
+    if wish:
+        return Path(wish).expanduser()
+    return (course_files.find_home() or Path()) / "runs"

@@ -335,7 +335,9 @@ def take_part(
     if cluster.chief:
         last = checkpoints.newest(folder)
         runs.claim_folder(folder, settings, last, pictures)
-        judge = load_judge(data_dir=options.data_dir) if settings.judged else None
+        done = last and checkpoints.step_of(last) >= settings.total_steps
+        if settings.judged and not done:
+            judge = load_judge(data_dir=options.data_dir)
     state = new_state(settings, cluster)  # after the judge, whose training sets seeds
     step = make_whole_step(settings, state, cluster)
     if last:
@@ -392,6 +394,6 @@ class KeepResults(Callback):
         words = projects.find_project(session.settings.project).words
         figure = plots.plot_losses(session.run.history, words)
         plots.save_figure(figure, folder / "losses.png")
-        grids = sorted((folder / "previews").glob("step_*.png"))
+        grids = checkpoints.by_step((folder / "previews").glob("step_*.png"))
         if frames := plots.read_frames(grids):
             plots.save_film(frames, folder / "progress.gif")

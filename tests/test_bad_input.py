@@ -295,7 +295,9 @@ def striped(*shape):
 
 
 GREY = striped(8, 64, 64, 1)
-EIGHT = types.SimpleNamespace(pictures=8, channels=1, classes=0)
+EIGHT = types.SimpleNamespace(
+    pictures=8, channels=1, classes=0, project="own", judged=0
+)
 TAKES_PICTURES = {  # the function, and the pictures that it takes
     "prepare_all": (data.prepare_all, GREY[:, :28, :28]),
     "tile": (plots.tile, GREY),

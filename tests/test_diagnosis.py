@@ -71,11 +71,12 @@ def test_a_fault_that_cannot_be_made_is_refused(digits64, changes, words):
 
 def test_a_diary_has_a_row_for_every_25_steps():
     logits = tf.constant([[0.0], [0.0]])
-    results = [(float(step), 0.5, logits, logits) for step in range(50)]
+    results = [(float(step), 0.5, logits, logits) for step in range(60)]
     rows = faults.as_history(results)
     assert [row["step"] for row in rows] == [25, 50]
     assert [row["d_loss"] for row in rows] == [12.0, 37.0]
     assert rows[0]["d_real"] == 0.5 and tuple(rows[0]) == COLUMNS
+    assert faults.as_history(results[:20]) == []
 
 
 @pytest.fixture

@@ -509,8 +509,27 @@ def test_a_run_that_is_being_trained_is_not_put_aside(copy):
 
 def test_notes_without_a_checkpoint_do_not_count(copy, finished):
     shutil.rmtree(copy / "checkpoints")
+    stale = copy / "previews" / "step_999999.png"
+    stale.write_bytes((copy / "grid.png").read_bytes())
     assert training.train(SMALL, copy).history == finished.history
-    assert runs.read_scores(copy) == []
+    assert runs.read_scores(copy) == [] and not stale.exists()
+
+
+def test_steps_are_counted_not_spelt(tmp_path):
+    """A million comes after 999,999, and a copy with another name is none."""
+    names = ["step_999999.png", "step_1000000.png", "step_000025.png"]
+    for name in (*names, "step_000025 (1).png"):
+        (tmp_path / name).touch()
+    found = checkpoints.by_step(tmp_path.glob("step_*.png"))
+    assert [path.name for path in found] == [names[2], names[0], names[1]]
+
+
+def test_a_finished_run_needs_no_judge(copy, monkeypatch):
+    judged = dataclasses.replace(SMALL, judged=50)
+    for place in (copy, checkpoints.newest(copy)):
+        runs.write_settings(place, judged)
+    monkeypatch.setattr(training, "load_judge", lambda **_: pytest.fail("a judge came"))
+    assert training.train(judged, copy).finished
 
 
 def exploding(monkeypatch, times):

@@ -5,11 +5,12 @@ import os
 import signal
 import sys
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from test_training import SMALL
 
-from mnistgan import training
+from mnistgan import plots, training
 from mnistgan.engine import loggers, loop, runs
 
 TINY = dataclasses.replace(SMALL, epochs=2)
@@ -126,6 +127,19 @@ def test_tensorboard_gets_numbers_pictures_and_settings(tmp_path):
     assert losses == pytest.approx({row["step"]: row["d_loss"] for row in run.history})
     assert len(found["drawings"]) == len(list((tmp_path / "previews").iterdir()))
     assert "batch_size" in str(found["settings"][0][1].string_val[0])
+
+
+def test_tensorboard_gets_colours(tmp_path):
+    red = tmp_path / "step_000025.png"
+    plots.save_grid(np.full((1, 64, 64, 3), (255, 0, 0), np.uint8), red)
+    diary = loggers.TensorBoard(tmp_path, {})
+    diary.write(25, {}, [red])
+    diary.close()
+    (path,) = (tmp_path / "tensorboard").iterdir()
+    events = tf.compat.v1.train.summary_iterator(str(path))
+    shown = [v.tensor for e in events for v in e.summary.value if v.tag == "drawings"]
+    picture = tf.io.decode_png(shown[0].string_val[2]).numpy()
+    assert picture.shape[2] == 3 and (picture == (255, 0, 0)).all(axis=2).any()
 
 
 def test_weights_and_biases_works_offline_and_asks_for_nothing(tmp_path, monkeypatch):

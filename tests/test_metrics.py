@@ -81,7 +81,7 @@ def test_kl_from_uniform_knows_the_two_ends():
 
 
 def wave(fineness, height=64):
-    """Pictures of a wave with so many cycles a pixel, `(2, height, 64)`."""
+    """Pictures of a wave with so many cycles per pixel, `(2, height, 64)`."""
     columns = np.cos(2 * np.pi * fineness * np.arange(64))
     return np.tile(columns, (2, height, 1))
 
@@ -95,6 +95,12 @@ def test_a_wave_has_its_power_where_it_is_as_fine():
     assert metrics.power_spectrum(3 * wave(0.25), edges) == pytest.approx(
         9 * metrics.power_spectrum(wave(0.25), edges), abs=1e-6
     )
+
+
+def test_rows_of_other_lengths_are_not_compared():
+    for measure in (metrics.nearest, metrics.neighbourhoods):
+        with pytest.raises(ValueError, match=r"rows of \d and of \d numbers"):
+            measure(*(np.zeros((9, n), np.float32) for n in (7, 4)))
 
 
 def test_the_spectrum_holds_all_the_power_there_is():

@@ -88,6 +88,10 @@ def test_foreign_code_is_refused(model, module, name):
         model_io.load_model(rewritten(model, change))
 
 
+def test_what_every_object_has_is_no_class_of_a_module():
+    assert not model_io.is_known({"module": "evil", "class_name": "__class__"})
+
+
 def test_a_custom_registered_class_is_refused(tmp_path):
     @keras.utils.register_keras_serializable("stranger")
     class Wild(keras.layers.Layer):

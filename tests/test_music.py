@@ -176,6 +176,7 @@ def test_voices_leave_their_range_or_cross():
 
 def test_black_keys_repeats_moves_and_leaps():
     assert music.in_scale(piece(CHORD)) == 1
+    assert music.in_scale(piece((0, 0, 0, 0))) == 0  # nothing sounds
     assert music.in_scale(piece(CHORD, (73, 66, 64, 48))) == 0.75
     assert music.repeated(piece(CHORD)) == 1
     assert music.repeated(piece(CHORD, (74, 65, 62, 48))) == 0.25

@@ -28,7 +28,7 @@ from mnistgan.models import (
     discriminator_loss,
     generator_loss,
 )
-from mnistgan.projects import anomaly, flow, melody
+from mnistgan.projects import anomaly, flow, melody, music
 from mnistgan.projects.conditional import build_conditional_generator
 from mnistgan.settings import PRESETS, Settings, choose_settings
 from mnistgan.widgets import live
@@ -155,15 +155,15 @@ HELD = {
     },
     "lessons/04": {
         "130": lambda: 1 / (1 - card()["accuracy"]),
-        "0.1": lambda: 1 / 10,  # cycles a pixel, of a wave ten pixels long
+        "0.1": lambda: 1 / 10,  # cycles per pixel, of a wave ten pixels long
         "0.22": lambda: 28 / 64 / 2,
         "0.5": lambda: np.abs(np.fft.fftfreq(64)).max(),
         "0.7": lambda: np.hypot(*2 * [np.abs(np.fft.fftfreq(64)).max()]),
         "100%": lambda: card()["rows"]["noise"]["confident"],
     },
     "lessons/05": {
-        "5.6": lambda: noise_lengths().mean(),
-        "1.4": lambda: 2 * noise_lengths().std(),
+        "4.2": lambda: noise_lengths().mean() - 2 * noise_lengths().std(),
+        "7.0": lambda: noise_lengths().mean() + 2 * noise_lengths().std(),
     },
     "lessons/06": {"500": lambda: noises(latent.effect)},
     "lessons/08": {
@@ -184,6 +184,7 @@ HELD = {
     },
     "lessons/12": {
         "3,726": lambda: choose_settings("quick", project="music").total_steps,
+        "192": lambda: default(melody.build_chorale_rnn, "units"),
         "7.8": lambda: 1.83 * 1.07 * 4,
         "0.69": lambda: math.log(2),
     },
@@ -229,7 +230,10 @@ HELD = {
     "lessons/15": {"1.2": lambda: default(flow.guide, "guidance")},
     "notebooks/solutions/15": {"150": lambda: default(latent.find_noise, "steps")},
     "notebooks/10": {"300": lambda: default(anomaly.train_detectors, "steps")},
-    "notebooks/12": {"66": lambda: melody.build_chorale_rnn().output.shape[-1]},
+    "notebooks/12": {
+        "0.16": lambda: default(music.to_midi, "seconds"),
+        "66": lambda: melody.build_chorale_rnn().output.shape[-1],
+    },
     "notebooks/solutions/01": {"0.07": lambda: 64 * 64 / 60_000},
     "lessons/measured": {
         "99.2%": lambda: card()["accuracy"],
@@ -255,7 +259,7 @@ TOLD = {
         "images/rounds.png": "10 20",
         "a question": "0.01",
     },
-    "lessons/04": {"a question": "0.98 0.30"},
+    "lessons/04": {"a question": "0.98 0.30", "images/spectrum.png": "0.15"},
     "lessons/05": {"noise in notebook 05": "0.3", "tests/test_export.py": "0.0001"},
     "lessons/08": {
         "an example": "1.3 0.2",

@@ -6,7 +6,9 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +16,10 @@ import tensorflow as tf
 from conftest import put
 from test_training import SMALL
 
-from mnistgan import sampling, training
+from mnistgan import sampling, settings, training
 from mnistgan.__main__ import main
-from mnistgan.datasets import mnist
-from mnistgan.engine import checkpoints, export, files, machine
+from mnistgan.datasets import image_folder, mnist
+from mnistgan.engine import checkpoints, export, files, machine, runs
 
 
 def test_too_many_for_the_disk_is_said_beforehand(complaint, robot, tmp_path):
@@ -44,6 +46,45 @@ def test_a_file_where_a_folder_is_wanted_is_named(complaint, robot, tmp_path):
         said = complaint(*place)
         assert f"{wall} is a file, not a folder" in said, place
         assert "choose another" in said and "checkpoints" not in said
+
+
+def test_a_link_to_nowhere_is_named(complaint, tmp_path):
+    (tmp_path / "runs").symlink_to(tmp_path / "unplugged")
+    for place in (tmp_path / "runs", tmp_path / "runs" / "mine"):
+        said = complaint("train", "--preset=smoke", f"--out={place}")
+        assert f"{tmp_path / 'runs'} is a link to nowhere, not a folder" in said
+
+
+def test_a_file_of_yours_is_not_taken_for_a_run(complaint, tmp_path):
+    for name, text in (("settings.json", '{"theme": "dark"}'), ("history.csv", "1")):
+        (tmp_path / name).write_text(text)
+        said = complaint("train", "--preset=smoke", f"--out={tmp_path}")
+        assert f"holds {name}, but no run that can be read. Nothing was changed" in said
+        assert (tmp_path / name).read_text() == text
+        (tmp_path / name).unlink()
+
+
+def test_the_folder_where_one_stands_can_be_put_aside(tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    monkeypatch.chdir(tmp_path / "run")
+    runs.set_aside(Path("."))
+    assert [path.name for path in tmp_path.iterdir()] == ["run-1"]
+
+
+def test_a_wave_means_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("MNISTGAN_RUNS", "~/robots")
+    assert settings.runs_folder() == tmp_path / "robots"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="pictures"):
+        image_folder.load_folder("~/empty")
+
+
+def test_two_threads_that_load_tensorflow_leave_standard_error_alone():
+    before = os.fstat(2)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: machine.load_tensorflow(), range(400)))
+    assert os.path.samestat(os.fstat(2), before)
 
 
 def test_a_full_disk_is_told_in_plain_words(tmp_path, monkeypatch):

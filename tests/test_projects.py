@@ -235,6 +235,15 @@ def test_a_vae_learns_and_keeps_both_robots(vae_run):
     assert (vae_run.folder / "encoder.keras").exists()
 
 
+def test_an_encoder_belongs_to_the_last_generator_only(tmp_path):
+    """The best one may be older: together they would make a bound that is none's."""
+    last, best = tmp_path / "generator.keras", tmp_path / "best.keras"
+    assert vae.find_encoder(last) is None
+    (tmp_path / "encoder.keras").touch()
+    assert vae.find_encoder(last) == tmp_path / "encoder.keras"
+    assert vae.find_encoder(best) is None
+
+
 @pytest.mark.trained
 def test_more_samples_give_a_tighter_bound(vae_run):
     generator = load_generator(vae_run.folder / "generator.keras")

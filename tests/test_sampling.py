@@ -61,6 +61,15 @@ def test_a_walk_keeps_its_ends_and_its_distance_from_zero():
     assert np.allclose(interpolate(start, start, 3), [start] * 3)
 
 
+def test_noise_of_numpys_own_kind_is_welcome(generator):
+    """NumPy rolls float64 where nobody says otherwise."""
+    noise = np.random.default_rng(0).standard_normal((2, 8))
+    way = interpolate(tf.constant(noise[0]), noise[1], 3)
+    assert way.dtype == tf.float32 and np.allclose(way[0], noise[0], atol=1e-5)
+    drawn = draw(generator, tf.constant(noise))
+    assert np.array_equal(drawn, draw(generator, noise.astype("float32")))
+
+
 @pytest.mark.parametrize("start, end", [(0, 1), (1, 0), (0, 0)])
 def test_a_walk_from_or_to_zero_is_straight(start, end):
     way = interpolate(tf.fill(8, float(start)), tf.fill(8, float(end)), 5)
@@ -131,6 +140,9 @@ def test_what_makes_no_grid_is_named(images, columns):
 def test_a_film_plays_every_frame_for_ever(tmp_path):
     frames = [np.full((10, 10), grey, "uint8") for grey in (0, 90, 180, 255)]
     plots.save_film(frames, tmp_path / "film.gif")
+    with pytest.raises(ValueError, match="all of one size"):
+        shapes = (64, 128), (128, 64)  # as many pixels, but not the same
+        plots.save_film([np.zeros(x, np.uint8) for x in shapes], tmp_path / "x.gif")
     film = Image.open(tmp_path / "film.gif")
     assert film.n_frames == 4 and film.info["loop"] == 0
     with pytest.raises(ValueError, match="at least one frame"):

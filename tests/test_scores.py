@@ -66,6 +66,10 @@ def test_runs_are_compared_over_minutes(kept, tmp_path):
     assert minutes[-1] == pytest.approx(run.seconds / 60)
     plots.plt.close(figure)
     assert len(plots.compare_runs(folders[1:]).get_axes()) == 3
+    shown = plots.plt.get_fignums()
+    with pytest.raises(ValueError, match="holds no run that was saved"):
+        plots.compare_runs([*folders, tmp_path])
+    assert plots.plt.get_fignums() == shown, "a figure was left behind"
 
 
 @pytest.mark.parametrize("folders", [[], ["one"] * 7, "one", 3])

@@ -11,6 +11,7 @@ import numpy as np
 import phone
 import pytest
 import streamlit as st
+import tomllib
 from patience import PATIENCE, until
 from PIL import Image
 from site_load import APP, crowd, free_port, start_site
@@ -22,7 +23,7 @@ from mnistgan.models import build_generator
 from mnistgan.projects import conditional
 from mnistgan.sampling import PRETRAINED
 from mnistgan.site import studio
-from mnistgan.widgets import strokes
+from mnistgan.widgets import questions, strokes
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +239,23 @@ def test_a_quiz_is_played_to_its_end(runs):
     assert "A coin would get about 10" in words and "The judge" not in words
     press(app, "New pictures")
     assert "Picture 1 of 20" in app.markdown[0].value
+
+
+def test_a_quiz_needs_real_digits(runs, monkeypatch):
+    def no_digits(*_, **__):
+        raise OSError(f"{runs} cannot be read")
+
+    monkeypatch.setattr(questions, "make_questions", no_digits)
+    app = visit()
+    app.radio[0].set_value("Real or drawn?").run()
+    assert not app.exception
+    assert app.info[0].value == "The real digits are not on this machine."
+
+
+def test_a_photo_of_a_phone_is_small_enough():
+    file = APP.with_name(".streamlit") / "config.toml"
+    settings = tomllib.loads(file.read_text())
+    assert settings["server"]["maxUploadSize"] >= 12
 
 
 def test_a_quiz_needs_a_robot_that_draws_digits(runs, monkeypatch):

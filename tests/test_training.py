@@ -369,6 +369,10 @@ def test_your_own_robot_is_preferred_and_others_can_be_taken(
     assert sampling.trained_generator(sampling.PRETRAINED).input_shape == (None, 32)
     said = capsys.readouterr().out
     assert f"Using the robot {sampling.PRETRAINED}" in said and "whole" in said
+    monkeypatch.chdir(finished.folder)  # the same file, by another name
+    sampling.trained_generator("generator.keras")
+    said = capsys.readouterr().out
+    assert "Using your own robot" in said and said.count("trained_generator") == 1
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import course
@@ -279,6 +280,33 @@ def test_workers_meet_whoever_comes_first():
             each.result(PATIENCE)
 
 
+def test_a_worker_who_waits_long_still_hears_the_others():
+    """Whoever looks leaves a closed connection; the system keeps 128 of them."""
+    addresses = launch.free_addresses(2)
+    with ThreadPoolExecutor(1) as pool:
+        early = pool.submit(distribute.meet, addresses, 0)
+        until(lambda: distribute.answers(addresses[0]))
+        for _ in range(30):
+            assert all(distribute.answers(addresses[0]) for _ in range(10))
+            time.sleep(0.05)
+        with socket.create_server(("", int(addresses[1].rpartition(":")[2]))):
+            early.result(PATIENCE)
+
+
+def test_workers_find_the_package_that_a_notebook_found(tmp_path, monkeypatch):
+    """In Colab it may lie in a folder that only the notebook's own path names."""
+    python = tmp_path / "python"
+    look = "from importlib.util import find_spec; print(find_spec('mnistgan').origin)"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S -c "{look}"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.chdir(tmp_path)
+    for worker in launch.start(2, [], tmp_path):
+        assert worker.wait(PATIENCE) == 0
+    found = (tmp_path / "worker_1.txt").read_text().strip()
+    assert found == str(Path(training.__file__).with_name("__init__.py"))
+
+
 @pytest.mark.parametrize(
     "known, wanted",
     [
@@ -333,6 +361,8 @@ def test_an_address_that_is_taken_is_named(tmp_path):
         '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}',
         '{"cluster": {"worker": [1]}, "task": {"type": "worker", "index": 0}}',
         '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": "x"}}',
+        '{"cluster": {"worker": ["a:0"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:65536"]}, "task": {"type": "worker", "index": 0}}',
     ],
 )
 def test_a_wrong_tf_config_is_named(text, monkeypatch):

@@ -75,7 +75,8 @@ def cut(notes: np.ndarray, bars: list[int]) -> np.ndarray:
 def store_notes(folder: Path) -> None:
     """Reads Bach's chorales in music21's corpus and stores them as `chorale_rolls`.
 
-    Every eighth tune is kept for the test split, with all of its chorales.
+    Every eighth title is kept for the test split, with all of its chorales. (Few tunes
+    have more than one title.)
     """
     corpus = import_extra("music21.corpus", "music")
     known = corpus.chorales.ChoraleListRKBWV().byRiemenschneider.values()
@@ -110,7 +111,7 @@ def load_notes(
     """Loads pieces of four bars, reading the chorales first if needed.
 
     Args:
-        split: `"train"` or `"test"` (other tunes), or a TFDS slice such as
+        split: `"train"` or `"test"` (other titles), or a TFDS slice such as
             `"train[:1000]"`.
         data_dir: Where data sets are kept; see `mnistgan.datasets.mnist.data_folder`.
         white_keys: Move every chorale to the white keys, most of them to C major or A

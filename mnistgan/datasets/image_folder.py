@@ -122,7 +122,7 @@ def load_folder(folder: str | os.PathLike, least: int = 100) -> np.ndarray:
         OSError: There is no such folder.
         ValueError: There are fewer than `least` pictures.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(
             f"there is no folder {folder}; make it, and put your pictures in"

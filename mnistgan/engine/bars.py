@@ -42,6 +42,15 @@ class EpochReader(io.TextIOBase):
 
 
 @contextmanager
+def steps_bar(steps: int, words: str | None = None) -> Iterator[Any]:
+    """Makes a callback for Keras' `fit` that counts batches on a bar."""
+    from tensorflow.keras.callbacks import LambdaCallback  # formulas have bars, too
+
+    with tqdm(total=steps, desc=words, unit="step", mininterval=1) as bar:
+        yield LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
+
+
+@contextmanager
 def epochs_bar(epochs: int, words: str) -> Iterator[None]:
     """Shows a bar where Keras' `fit(verbose=2)` would print its own lines."""
     with tqdm(total=epochs, desc=words, unit="epoch", mininterval=1) as bar:

@@ -10,7 +10,7 @@ import platform
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,12 +28,18 @@ KEPT = 3
 
 def found(run: Path) -> list[Path]:
     """The checkpoints of a run, the newest first; damaged ones, too."""
-    return sorted((run / "checkpoints").glob("step_*"), reverse=True)
+    return by_step((run / "checkpoints").glob("step_*"))[::-1]
 
 
 def step_of(checkpoint: Path) -> int:
-    """The step that a checkpoint was saved after."""
-    return int(checkpoint.name.removeprefix("step_"))
+    """The step that a checkpoint was saved, or a preview drawn, after."""
+    return int(checkpoint.stem.removeprefix("step_"))
+
+
+def by_step(paths: Iterable[Path]) -> list[Path]:
+    """Those paths that are named after a step, the earliest first."""
+    named = (path for path in paths if path.stem.removeprefix("step_").isdigit())
+    return sorted(named, key=step_of)
 
 
 def changed_by(state: tf.train.Checkpoint) -> list[tf.Variable]:

@@ -16,7 +16,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -245,9 +245,7 @@ class Cluster:
         except BROKEN as error:
             if len(self.addresses) == 1:
                 raise
-            others = [n for n in range(len(self.addresses)) if n != self.rank]
-            gone = [n for n in others if not answers(self.addresses[n])]
-            names = " and ".join(f"worker {n} ({self.addresses[n]})" for n in gone)
+            names = absent(self.addresses, self.rank)
             names = names or "a worker, or the network between them,"
             raise OSError(
                 f"{names} stopped answering, so worker {self.rank} stopped, too. Start "
@@ -274,6 +272,12 @@ def answers(address: str) -> bool:
     return True
 
 
+def absent(addresses: Sequence[str], rank: int) -> str:
+    """Who of the others does not listen, in words; empty when all do."""
+    gone = (n for n, x in enumerate(addresses) if n != rank and not answers(x))
+    return " and ".join(f"worker {n} ({addresses[n]})" for n in gone)
+
+
 def bypass_proxies(addresses: Sequence[str]) -> None:
     """Lets workers talk to each other directly, whatever proxy this machine uses.
 
@@ -297,11 +301,15 @@ def meet(addresses: Sequence[str], rank: int) -> None:
             come; the message says who.
     """
     began = said = time.monotonic()
-    others = [n for n in range(len(addresses)) if n != rank]
-    with socket.create_server(("", int(addresses[rank].rpartition(":")[2]))):
-        while gone := [n for n in others if not answers(addresses[n])]:
+    port = int(addresses[rank].rpartition(":")[2])
+    with socket.create_server(("", port)) as door:
+        door.setblocking(False)
+        while names := absent(addresses, rank):
+            # Those who looked are let go: a door with a full queue hears nobody.
+            with suppress(OSError):
+                while True:
+                    door.accept()[0].close()
             now = time.monotonic()
-            names = " and ".join(f"worker {n} ({addresses[n]})" for n in gone)
             if now - began > SECONDS_TO_COME:
                 raise TimeoutError(
                     f"{names} did not come within {SECONDS_TO_COME / 60:g} minutes. "
@@ -352,7 +360,8 @@ def read_config(text: str) -> tuple[tuple[str, ...], int]:
         everybody = [*chiefs, *cluster.get("worker", [])]
         rank = int(task["index"]) + (len(chiefs) if task["type"] == "worker" else 0)
         known = task["type"] in ("chief", "worker") and 0 <= rank < len(everybody)
-        known &= all(re.fullmatch(r"[^:\s]+:\d+", address) for address in everybody)
+        known &= all(re.fullmatch(r"[^:\s]+:\d{1,5}", address) for address in everybody)
+        known &= all(0 < int(x.rpartition(":")[2]) < 2**16 for x in everybody)
     except (ValueError, TypeError, LookupError, AttributeError):
         known = False
     if not known:

@@ -37,10 +37,9 @@ def memory() -> str:
 
 def room(folder: Path) -> str:
     """How much room is left on the disk of a folder, which need not be there yet."""
-    around = next(
-        path for path in (folder, *folder.absolute().parents) if path.exists()
-    )
-    return f"{shutil.disk_usage(around).free / 1e9:.1f} GB"
+    places = folder, *folder.absolute().parents
+    around = next((path for path in places if path.exists()), None)
+    return f"{shutil.disk_usage(around).free / 1e9:.1f} GB" if around else "unknown"
 
 
 def keras_lines() -> Iterator[str]:

@@ -81,10 +81,11 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         around = folder, *folder.parents
-        file = next(path for path in around if path.exists() and not path.is_dir())
+        file = next(x for x in around if os.path.lexists(x) and not x.is_dir())
+        kind = "a file" if file.exists() else "a link to nowhere"
         place = "" if file == folder else f", so {folder} cannot be in it"
         raise OSError(
-            f"{file} is a file, not a folder{place}; choose another folder"
+            f"{file} is {kind}, not a folder{place}; choose another folder"
         ) from error
     except OSError as error:
         raise OSError(

@@ -50,6 +50,8 @@ def start(
     files.make_folder(logs)
     cluster = {"worker": free_addresses(count)}
     cores = str(max(1, count_cores() // count))
+    # They find this package, too, where a notebook found it in a folder.
+    places = [os.environ.get("PYTHONPATH"), str(Path(__file__).parents[2])]
     words = [sys.executable, "-m", "mnistgan", "train", "--strategy=workers", *options]
     started = []
     for rank in range(count):
@@ -60,6 +62,7 @@ def start(
             "TF_NUM_INTRAOP_THREADS": cores,
             "TF_NUM_INTEROP_THREADS": cores,
             "CUDA_VISIBLE_DEVICES": "-1",
+            "PYTHONPATH": os.pathsep.join(filter(None, places)),
         }
         with open(logs / f"worker_{rank}.txt", "w") as log:
             started.append(subprocess.Popen(words, env=env, stdout=log, stderr=log))

@@ -63,7 +63,7 @@ class TensorBoard(Logger):
             for name, value in numbers.items():
                 tf.summary.scalar(name, value, step)
             for path in pictures:
-                image = np.array(Image.open(path).convert("L"))[None, ..., None]
+                image = np.atleast_3d(np.array(Image.open(path)))[None]
                 tf.summary.image("drawings", image, step)
 
     def flush(self) -> None:

@@ -10,6 +10,7 @@ import os
 import shlex
 import sys
 import sysconfig
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,11 @@ EXTRAS = {  # what each of them needs in Colab, where pip must leave the rest al
     "notebooks": "jupyterlab ipywidgets anywidget voila",
     "site": "streamlit",
 }
+
+
+# Visitors of the website come at once. Of two threads that turn standard error away,
+# one would keep the other's way to nowhere, and put that back for good.
+SILENCING = threading.Lock()
 
 
 def pip_install(extra: str) -> str:
@@ -159,6 +165,12 @@ def load_tensorflow() -> ModuleType:
     """
     check_keras()
     open_streams()
+    with SILENCING:
+        return silently_import()
+
+
+def silently_import() -> ModuleType:
+    """Imports TensorFlow and Keras while standard error leads nowhere."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

@@ -68,7 +68,8 @@ def is_known(part: dict) -> bool:
     name, module = part["class_name"], part.get("module")
     if name in OTHERS:
         return module is None or module.split(".")[0] == "keras"
-    found = getattr(KINDS.get(str(module)), str(name), None)
+    home = KINDS.get(str(module))
+    found = home and vars(home).get(str(name))
     return isinstance(found, type) and (module != "keras.layers" or name in LAYERS)
 
 

@@ -106,9 +106,7 @@ def claim_folder(
     if pictures is not None:
         own = hashlib.sha256(np.ascontiguousarray(pictures).data).hexdigest()
     if last is None:
-        stale = "history.csv", legacy.HISTORY, "scores.csv", "loggers.json", seen.name
-        for name in stale:
-            (folder / name).unlink(missing_ok=True)  # of a run that cannot go on
+        clear(folder)
         write_settings(folder, settings)
         if own:
             with files.atomic_write(seen) as aside:
@@ -140,11 +138,34 @@ def claim_folder(
         )
 
 
+def clear(folder: Path) -> None:
+    """Removes the notes and previews of an earlier run, which cannot go on.
+
+    Raises:
+        ValueError: The folder holds files of such names that are not a run's.
+    """
+    names = "history.csv", legacy.HISTORY, "scores.csv", "loggers.json", OWN_PICTURES
+    stale = [*(folder / name for name in names)]
+    known = folder / "settings.json"
+    try:
+        ours = "preset" in legacy.read_settings(known)
+    except (OSError, ValueError, TypeError):
+        ours = False
+    if not ours and (there := [x.name for x in (known, *stale) if x.exists()]):
+        raise ValueError(
+            f"{folder} holds {', '.join(there)}, but no run that can be read. Nothing "
+            "was changed: choose another folder"
+        )
+    for path in (*stale, *(folder / "previews").glob("step_*.png")):
+        path.unlink(missing_ok=True)
+
+
 def set_aside(folder: Path) -> None:
     """Gives an old run's folder another name, the next that is free, and says so."""
-    others = (folder.with_name(f"{folder.name}-{n}") for n in itertools.count(1))
+    place = folder.resolve()  # "." has no name
+    others = (place.with_name(f"{place.name}-{n}") for n in itertools.count(1))
     other = next(path for path in others if not path.exists())
-    folder.rename(other)
+    place.rename(other)
     print(f"The run that was in {folder} is kept in {other}.")
 
 

@@ -77,9 +77,10 @@ def grey_levels(value: Any) -> np.ndarray | None:
     """Turns pictures into grey levels, where it is clear which numbers mean black.
 
     Args:
-        value: An array. Truth values are black and white. Whole numbers are in 0…255,
-            and so are others that go beyond 2; else those are in 0…1, or, where some
-            are below -0.5, in -1…1.
+        value: An array. Truth values are black and white, and uint8 is as it is. Other
+            numbers that go to 2 or beyond are in 0…255. Of those that do not, whole
+            ones are not clear; others are in 0…1, or, where some are below -0.5, in
+            -1…1.
 
     Returns:
         The same shape, uint8, in [0, 255]; None where it is not clear.
@@ -193,9 +194,12 @@ def array(
     def rule(value: Any) -> str:
         if not (hasattr(value, "shape") and hasattr(value, "dtype")):
             return wanted
-        kind = getattr(value.dtype, "as_numpy_dtype", value.dtype)
+        try:
+            kind = np.dtype(getattr(value.dtype, "as_numpy_dtype", value.dtype))
+        except TypeError:  # an array of another library
+            return wanted
         shape = tuple(value.shape)
-        fits = np.dtype(kind).kind in kinds or np.dtype(kind).name == "bfloat16"
+        fits = kind.kind in kinds or kind.name == "bfloat16"
         fits = fits and len(shape) in ranks
         fits = fits and (shape[0] is None or shape[0] >= least)
         pairs = zip(sizes, shape[1:], strict=False)

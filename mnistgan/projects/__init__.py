@@ -126,6 +126,12 @@ def check_fits(settings: Any) -> None:
             f"pictures is {settings.pictures}; the project {settings.project} learns "
             f"from at most {most}"
         )
+    check_judged(settings)
+
+
+def check_judged(settings: Any) -> None:
+    """Refuses to have anything but digits judged: ValueError."""
+    project = find_project(settings.project)
     if settings.judged and not project.draws_digits:
         raise ValueError(
             f"judged is {settings.judged}; the judge knows digits only, so for the "
@@ -156,4 +162,5 @@ def check_own(pictures: np.ndarray, settings: Any) -> np.ndarray:
             f"classes is {settings.classes}, but your own pictures have no labels; "
             "it must be 0"
         )
+    check_judged(settings)
     return levels

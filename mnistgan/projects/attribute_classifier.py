@@ -4,11 +4,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 from tensorflow.keras import layers
-from tensorflow.keras.callbacks import LambdaCallback
-from tqdm.auto import tqdm
 
 from mnistgan import metrics
 from mnistgan.datasets.faces import ANSWERS
+from mnistgan.engine.bars import steps_bar
 from mnistgan.engine.keras_state import own_keras
 from mnistgan.engine.valid import checked, integer
 from mnistgan.engine.valid import pictures as valid_pictures
@@ -62,9 +61,8 @@ def train_attribute_classifier(
         {q: keras.losses.SparseCategoricalCrossentropy(True) for q in ANSWERS},
         jit_compile=False,  # on a CPU, XLA's convolutions are slower than oneDNN's
     )
-    with tqdm(total=steps, desc="Teaching the witness", mininterval=1) as bar:
-        tell = LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
-        classifier.fit(pictures, named, 64, epochs, verbose=0, callbacks=[tell])
+    with steps_bar(steps, "Teaching the witness") as watch:
+        classifier.fit(pictures, named, 64, epochs, verbose=0, callbacks=[watch])
 
 
 @checked(pictures=valid_pictures(64, 64, 3))

@@ -10,8 +10,7 @@ from mnistgan.projects import Dataset, Project
 
 def load_digits(settings, data_dir=None, chosen=slice(None)) -> Dataset:
     """Loads MNIST's digits; see `mnistgan.projects.Project.load`."""
-    digits, _ = data.load_mnist(f"train[:{settings.pictures}]", data_dir)
-    return data.prepare_all(digits[chosen]), None
+    return load_labelled_digits(settings, data_dir, chosen)[0], None
 
 
 def load_labelled_digits(settings, data_dir=None, chosen=slice(None)) -> Dataset:

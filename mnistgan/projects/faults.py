@@ -202,13 +202,15 @@ def as_history(results: list) -> list[dict[str, float]]:
     """Turns what `practise` returns first into the rows of a history.
 
     Returns:
-        A row with the keys `COLUMNS` for every 25 steps; see `read_history`.
+        A row with the keys `COLUMNS` for every 25 steps; see `read_history`. Steps
+        after the last row are left out.
     """
+    rows = len(results) // STEPS_BETWEEN_ROWS
     each = [
         (d_loss, g_loss, *(tf.reduce_mean(tf.sigmoid(x)) for x in logits))
-        for d_loss, g_loss, *logits in results
+        for d_loss, g_loss, *logits in results[: rows * STEPS_BETWEEN_ROWS]
     ]
-    numbers = np.array(each, float).reshape(-1, STEPS_BETWEEN_ROWS, 4).mean(axis=1)
+    numbers = np.array(each, float).reshape(rows, STEPS_BETWEEN_ROWS, 4).mean(axis=1)
     return [
         dict(zip(COLUMNS, ((n + 1) * STEPS_BETWEEN_ROWS, 1, *row), strict=True))
         for n, row in enumerate(numbers)

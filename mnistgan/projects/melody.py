@@ -9,10 +9,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 from tensorflow.keras import layers, losses
-from tqdm.auto import tqdm
 
 from mnistgan.datasets.chorales import BAR, HIGHEST, STEPS
-from mnistgan.engine.bars import slow
+from mnistgan.engine.bars import slow, steps_bar
 from mnistgan.engine.keras_state import own_keras
 
 LOW = HIGHEST - 64  # one key below a roll's bottom row
@@ -100,10 +99,7 @@ def fit(rnn: keras.Model, notes: np.ndarray, epochs: int = 8) -> list[float]:
     adam = keras.optimizers.Adam(rate, clipnorm=1.0)
     # On a CPU, XLA takes half as long again.
     rnn.compile(adam, loss, jit_compile=False)
-    with tqdm(total=steps, unit="step", mininterval=1) as bar:
-        watch = keras.callbacks.LambdaCallback(
-            on_train_batch_end=lambda batch, logs: bar.update()
-        )
+    with steps_bar(steps) as watch:
         tokens, next_tokens = inputs(notes), to_choices(notes)
         kept = rnn.fit(tokens, next_tokens, BATCH, epochs, 0, callbacks=[watch])
     return kept.history["loss"]

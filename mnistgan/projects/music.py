@@ -6,6 +6,7 @@ Notes are as in `mnistgan.datasets.chorales`.
 from itertools import pairwise
 
 import numpy as np
+from scipy.special import rel_entr
 from tensorflow import keras
 from tensorflow.keras import layers
 
@@ -131,7 +132,8 @@ def in_range(notes: np.ndarray) -> float:
 
 def in_scale(notes: np.ndarray) -> float:
     """The share of sounding steps of all voices that lie on white keys."""
-    return float(WHITE_KEYS[np.abs(notes[notes != 0]) % 12].mean())
+    sounding = np.abs(notes[notes != 0])
+    return float(WHITE_KEYS[sounding % 12].sum() / max(1, len(sounding)))
 
 
 def repeated(notes: np.ndarray) -> float:
@@ -174,8 +176,7 @@ def histogram_distance(notes: np.ndarray, train_notes: np.ndarray) -> float:
     """
     both = [np.abs(x[x != 0]) % 12 for x in (notes, train_notes)]
     shares = np.array([np.bincount(x, minlength=12) / max(1, len(x)) for x in both])
-    ratio = np.where(shares > 0, shares / np.maximum(shares.mean(0), 1e-12), 1)
-    return float((shares * np.log(ratio)).sum() / 2)
+    return float(rel_entr(shares, shares.mean(0)).sum() / 2)
 
 
 def quoted(notes: np.ndarray, train_notes: np.ndarray) -> float:

@@ -21,7 +21,6 @@ PROJECT = Project(
     build_face_networks,
     FACES.defaults,  # as many steps as with faces, however many pictures there are
     words=Words(beliefs=("for your pictures", "for drawn ones")),
-    credit="pictures of the person who trained it",
     limits="It draws what is alike in the pictures that it has seen, as fine as 28×28 "
     "points; of few pictures it may draw copies.",
     yours=True,

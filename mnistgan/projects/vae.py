@@ -5,6 +5,8 @@ it is. The generator, which is the same network as in the GAN, draws the picture
 from such a description (Kingma and Welling 2014, "Auto-Encoding Variational Bayes").
 """
 
+from pathlib import Path
+
 import numpy as np
 import tensorflow as tf
 from tensorflow import keras
@@ -142,6 +144,17 @@ def make_vae_step(generator, encoder, generator_optimizer, encoder_optimizer):
         return kl, reconstruction, mean_logit(drawn, seen), mean_logit(drawn, 1 - seen)
 
     return tf.function(train_step)
+
+
+def find_encoder(model: Path) -> Path | None:
+    """The file of the encoder that has learned together with a generator.
+
+    Returns:
+        The one beside it; None if there is none, or `model` is not a run's last
+        generator: the best one may be older.
+    """
+    file = model.with_name("encoder.keras")
+    return file if model.name == "generator.keras" and file.exists() else None
 
 
 @checked(digits=pictures(28, 28, 1), samples=integer(1, 100_000))

@@ -43,9 +43,8 @@ def open_studio(path: str, identity: str) -> Studio:
     return Studio(Path(path))
 
 
-def choose_studio() -> Studio:
+def choose_studio(known: dict[str, Path]) -> Studio:
     """Lets the visitor choose a robot; ends the page when it cannot be loaded."""
-    known = models()
     name = st.selectbox("Which robot?", list(known), help="Yours, or the course's.")
     path = known[name]
     try:
@@ -168,7 +167,11 @@ def play_quiz(studio: Studio, label: int | None) -> None:
     seed = st.session_state.setdefault("quiz", random.randrange(SEEDS))
     other = {"quiz": random.randrange(SEEDS), "answers": []}
     answers = st.session_state.setdefault("answers", [])
-    quiz = mix_pictures(studio, str(studio.path), identity(studio.path), seed)
+    try:
+        quiz = mix_pictures(studio, str(studio.path), identity(studio.path), seed)
+    except OSError:  # it would name our folders
+        st.info("The real digits are not on this machine.")
+        return
     number = len(answers)
     if number < questions.COUNT:
         st.write(f"**Picture {number + 1} of {questions.COUNT}:** real or drawn?")
@@ -226,9 +229,9 @@ def draw_comparison(folders: list[str], identities: str) -> bytes:
     return file.getvalue()
 
 
-def show_runs() -> None:
+def show_runs(known: dict[str, Path]) -> None:
     """What was tried on this machine, and what came of it."""
-    robots = [path for name, path in models().items() if name != COURSE]
+    robots = [path for name, path in known.items() if name != COURSE]
     robots = robots[: len(plots.COLOURS)]
     if not robots:
         return
@@ -276,7 +279,8 @@ def main() -> None:
     st.set_page_config("Robot, draw me a digit", "✏️", layout="centered")
     st.html(STYLE)
     st.title("Robot, draw me a digit")
-    studio = choose_studio()
+    known = models()
+    studio = choose_studio(known)
     pages = {
         "Turn the knobs": turn_knobs,
         "Many pictures": draw_many,
@@ -290,7 +294,7 @@ def main() -> None:
     take_home(studio)
     with st.expander("How does it work?"):
         st.markdown(HOW.format(numbers=studio.noise_dim))
-    show_runs()
+    show_runs(known)
 
 
 main()

@@ -130,8 +130,9 @@ def read_judged(model: Path) -> dict[str, float]:
 def open_robot(model: Path, generator: keras.Model) -> Robot:
     """Gathers what is known of a robot."""
     settings = read_settings(model)
-    own = model.with_name(OWN_PICTURES).exists()
-    project = find_project(settings.project) if settings and not own else None
+    project = find_project(settings.project) if settings else None
+    if project and not project.yours and model.with_name(OWN_PICTURES).exists():
+        project = None  # train(pictures=...): what it says of its pictures is not so
     return Robot(model, generator, settings, read_judged(model), project)
 
 
