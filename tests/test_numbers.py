@@ -71,6 +71,13 @@ def networks():
     return build_generator(), build_discriminator()
 
 
+def steps_of_watchmen():
+    """How many steps a watchman takes that knows one digit only, for each digit."""
+    counts = np.bincount(load_mnist("train")[1])
+    each = counts // anomaly.BATCH
+    return each * -(-default(anomaly.train_detectors, "steps") // each)
+
+
 def megabytes(workers):
     """What each of some workers in a ring sends in a step, in MB."""
     weights = [w for network in networks() for w in network.trainable_variables]
@@ -172,6 +179,8 @@ HELD = {
     },
     "lessons/10": {
         "300": lambda: default(anomaly.train_detectors, "steps"),
+        "315": lambda: min(steps_of_watchmen()),
+        "388": lambda: max(steps_of_watchmen()),
     },
     "lessons/11": {
         "290,304": lambda: math.prod(map(len, faces.ANSWERS.values())),
@@ -229,7 +238,10 @@ HELD = {
     "notebooks/15": {"1.2": lambda: default(flow.guide, "guidance")},
     "lessons/15": {"1.2": lambda: default(flow.guide, "guidance")},
     "notebooks/solutions/15": {"150": lambda: default(latent.find_noise, "steps")},
-    "notebooks/10": {"300": lambda: default(anomaly.train_detectors, "steps")},
+    "notebooks/10": {
+        "1.44": lambda: 1 / math.log(2),
+        "380": lambda: steps_of_watchmen()[3],
+    },
     "notebooks/12": {
         "0.16": lambda: default(music.to_midi, "seconds"),
         "66": lambda: melody.build_chorale_rnn().output.shape[-1],
@@ -270,12 +282,12 @@ TOLD = {
     "lessons/10": {
         "a coin": "50 0.5",
         "Ruff and others; Tonnaer": "91.3 94.8 71.8 85.5",
-        "measured: anomaly.py": "1.3",
+        "measured: anomaly.py": "1.3 20,000",
         "questions": "0.1 0.9 0.99 1%",
     },
     "lessons/11": {
         "DiceBear's style": "45 26 30",
-        "measured: make_faces.py": "94 100 1.00",
+        "measured: make_faces.py": "94 100 1.00 24% 17%",
     },
     "lessons/12": {
         "Bach": "370",
@@ -290,6 +302,7 @@ TOLD = {
         "worked out on the page": "4,096 14 512 63 1,000 1,100",
     },
     "lessons/14": {
+        "mnistgan.engine.diagnosis": "200 400",
         "measured: faults.py": "500 10 19 89 100 24 490 0.2%",
     },
     "lessons/15": {
@@ -312,6 +325,7 @@ TOLD = {
     "notebooks/07": {"an exercise": "5000"},
     "notebooks/15": {"Euler": "1768"},
     "notebooks/08": {"an example": "90%", "lesson 08": "108 87"},
+    "notebooks/10": {"an exercise": "300"},
     "notebooks/11": {"mnistgan.projects.attribute_classifier": "95%"},
     "notebooks/12": {
         "lesson 12": "300",

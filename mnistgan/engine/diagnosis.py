@@ -1,6 +1,6 @@
 """What ails the two robots: from history and drawings to a cause and a remedy.
 
-The rules are simple on purpose: each looks at one or two signs, and its limits were
+The rules are simple on purpose: each looks at one to three signs, and its limits were
 read off a few trainings with and without faults (notebook 14). Lesson 14 says how often
 they are right on others, that they were not made for.
 """
