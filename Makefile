@@ -110,7 +110,13 @@ pictures: $(TOOLS) ## make the pictures in images/ again
 # knows the way (an index or a proxy in its own settings), pip goes. Of the lines that uv
 # prints, four are kept, and a count of what has come. uv must be told to compile what it
 # installs, as pip does: else the first import, or each one, takes three times as long.
+# An environment that another Python has made would stay as it is: venv keeps its links.
+FITS := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
 define install
+	@$(PYTHON) -c '$(FITS)' || { \
+	  echo "The course needs Python 3.10 to 3.13. Is there one? make digits PYTHON=python3.12"; \
+	  exit 1; }
+	@[ ! -x $(BIN)/python ] || $(BIN)/python -c '$(FITS)' || rm -rf .venv
 	@echo "It takes a minute on a quick line, and ten minutes on a slow one."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --constraint constraints.txt uv

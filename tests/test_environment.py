@@ -9,13 +9,14 @@ import types
 from pathlib import Path
 
 import course
+import matrix
 import pytest
+import yaml
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     tomllib = pytest.importorskip("tomli")
-yaml = pytest.importorskip("yaml")
 
 PROJECT = tomllib.loads((course.ROOT / "pyproject.toml").read_text())
 NOWHERE = "https://github.com/OWNER/mnistgan"
@@ -67,6 +68,23 @@ def test_the_pinned_versions_are_installed():
 
     pins = (course.ROOT / "constraints.txt").read_text()
     assert f"tensorflow=={version('tensorflow')}" in pins
+
+
+def test_what_other_pythons_try_is_there():
+    assert matrix.TRIED and all((course.ROOT / path).exists() for path in matrix.TRIED)
+
+
+def test_make_asks_for_the_python_that_the_course_needs(tmp_path):
+    """And what an unfit one has begun is made anew."""
+    wanted = PROJECT["project"]["requires-python"]
+    known = (course.ROOT / "Makefile").read_text()
+    low, high = (f"({x.replace('.', ', ')})" for x in re.findall(r"\d\.\d+", wanted))
+    assert f"{low} <= sys.version_info < {high}" in known
+    ready = tmp_path / "ready"
+    command = ["make", "PYTHON=false", f"BIN={tmp_path}", f"READY={ready}", str(ready)]
+    plain = {key: at for key, at in os.environ.items() if not key.startswith("MAKE")}
+    done = subprocess.run(command, cwd=course.ROOT, env=plain, capture_output=True)
+    assert done.returncode and b"make digits PYTHON=python3.12" in done.stdout
 
 
 @pytest.fixture

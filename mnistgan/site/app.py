@@ -1,8 +1,10 @@
 """The website itself: `mnistgan site`, or `streamlit run mnistgan/site/app.py`."""
 
+import inspect
 import io
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -20,6 +22,7 @@ import keras
 
 from mnistgan import plots
 from mnistgan.engine import keras_state
+from mnistgan.engine.runs import GAN_OF_DIGITS
 from mnistgan.evaluation import Judge, load_judge
 from mnistgan.photos import prepare_drawing
 from mnistgan.settings import runs_folder
@@ -30,7 +33,16 @@ from mnistgan.widgets import questions, strokes
 from mnistgan.widgets.questions import Questions
 
 SEEDS = 1_000_000
+HAS_ALT = "alt" in inspect.signature(st.image).parameters  # since Streamlit 1.66
 put = st.session_state.update  # what a button does: it moves boxes and slide bars
+
+
+def show_image(
+    place: Any, png: bytes, alt: str, caption: str | None = None, **size: int
+) -> None:
+    """Shows a picture, and tells it to a screen reader, where Streamlit can."""
+    told = {"alt": alt} if HAS_ALT else {}
+    place.image(png, caption=caption, **size, **told)
 
 
 @st.cache_resource(max_entries=4, show_spinner="The robot is waking up …")
@@ -92,7 +104,8 @@ def turn_knobs(studio: Studio, label: int | None) -> None:
         st.button("All knobs to the middle", on_click=put, args=[middle])
     png = studio.picture(studio.turned(seed, turns), label)
     with picture, st.container(key="picture"):
-        st.image(png, caption=f"Drawn from seed {seed}", width=320)
+        words = f"Drawn from seed {seed}"
+        show_image(st, png, f"A picture. {words}", words, width=320)
     sliders.download_button("Download it (PNG)", png, "picture.png", "image/png")
 
 
@@ -101,7 +114,8 @@ def draw_many(studio: Studio, label: int | None) -> None:
     seed = seed_box("Seed (which pictures)", "many_seed", 0)
     count = st.slider("How many pictures?", 8, AT_ONCE, 32, 8)
     png = studio.grid(seed, count, label)
-    st.image(png, caption=f"{count} new pictures from seed {seed}, unpicked")
+    words = f"{count} new pictures from seed {seed}, unpicked"
+    show_image(st, png, words, words)
     st.download_button("Download all (PNG)", png, "pictures.png", "image/png")
 
 
@@ -110,8 +124,10 @@ def morph_two(studio: Studio, label: int | None) -> None:
     start = seed_box("Seed of the first picture", "start", 1)
     end = seed_box("Seed of the second picture", "end", 2)
     strip, film = studio.morph(start, end, label)
-    st.image(film, caption=f"From seed {start} to seed {end}, and back", width=256)
-    st.image(strip, caption="The same, step by step")
+    words = f"From seed {start} to seed {end}, and back"
+    show_image(st, film, f"A film. {words}", words, width=256)
+    words = "The same, step by step"
+    show_image(st, strip, words, words)
     st.download_button("Download the film (GIF)", film, "morph.gif", "image/gif")
 
 
@@ -137,13 +153,14 @@ def copy_visitor(studio: Studio, label: int | None) -> None:
     except ValueError as error:
         st.error(f"Sorry, {error}.")
         if (seen := getattr(error, "seen", None)) is not None:
-            row.image(seen, caption="What I saw", width=width)
+            show_image(row, seen, "What I saw", "What I saw", width=width)
         return
-    row.image(plots.to_png(digit, 320), caption="What I saw", width=width)
+    png = plots.to_png(digit, 320)
+    show_image(row, png, "What I saw", "What I saw", width=width)
     if way == DRAW and shown != st.session_state.get("copied"):
         return  # a search takes seconds: not after each stroke
     png = copy_digit(studio, str(studio.path), identity(studio.path), digit)
-    row.image(png, caption="My copy", width=width)
+    show_image(row, png, "My copy of it", "My copy", width=width)
     st.download_button("Download it (PNG)", png, "copy.png", "image/png")
 
 
@@ -164,18 +181,22 @@ def play_quiz(studio: Studio, label: int | None) -> None:
     if studio.no_quiz:
         st.info(studio.no_quiz)
         return
-    seed = st.session_state.setdefault("quiz", random.randrange(SEEDS))
+    which = str(studio.path), identity(studio.path)
+    if st.session_state.get("quiz_of") != which:  # another robot, another game
+        put({"quiz_of": which, "quiz": random.randrange(SEEDS), "answers": []})
+    seed = st.session_state["quiz"]
     other = {"quiz": random.randrange(SEEDS), "answers": []}
-    answers = st.session_state.setdefault("answers", [])
+    answers = st.session_state["answers"]
     try:
-        quiz = mix_pictures(studio, str(studio.path), identity(studio.path), seed)
+        quiz = mix_pictures(studio, *which, seed)
     except OSError:  # it would name our folders
         st.info("The real digits are not on this machine.")
         return
     number = len(answers)
     if number < questions.COUNT:
         st.write(f"**Picture {number + 1} of {questions.COUNT}:** real or drawn?")
-        st.image(plots.to_png(quiz.images[number], 224), width=224)
+        png = plots.to_png(quiz.images[number], 224)
+        show_image(st, png, "Real or drawn?", width=224)
         for column, (words, sign) in zip(
             st.columns(2), {"Real": 1.0, "Drawn": -1.0}.items(), strict=True
         ):
@@ -190,7 +211,7 @@ def play_quiz(studio: Studio, label: int | None) -> None:
     }
     st.write("  \n".join(questions.in_words(results)))
     for words, images in questions.find_mistakes(results, quiz).items():
-        st.image(plots.to_png(plots.tile(images, len(images))), caption=words)
+        show_image(st, plots.to_png(plots.tile(images, len(images))), words, words)
     st.button("New pictures", on_click=put, args=[other])
 
 
@@ -240,9 +261,11 @@ def show_runs(known: dict[str, Path]) -> None:
             return
         try:
             folders = [str(path.parent) for path in robots]
-            st.image(draw_comparison(folders, " ".join(map(identity, robots))))
+            png = draw_comparison(folders, " ".join(map(identity, robots)))
+            show_image(st, png, "Losses, scores and drawings of your runs")
         except (OSError, ValueError) as error:
-            st.error(f"They cannot be compared: {error}.")
+            said = str(error).replace(f"{runs_folder()}/", "")  # no folders of ours
+            st.error(f"They cannot be compared: {said}.")
 
 
 STYLE = """
@@ -258,19 +281,33 @@ STYLE = """
 </style>
 """
 HOW = """
-Nobody ever wrote these digits. A **neural network**, the *artist*, draws each of them
+Nobody ever made these pictures. A **neural network**, the *artist*, draws each of them
 from {numbers} random numbers.
-
-How did it learn? In a game with a second network, the *detective*. The detective saw
-60,000 real digits, written by people, and the artist's drawings, and had to tell which
-is which. Each became better because of the other. The two together are called a
-**GAN**, a generative adversarial network.
-
+{game}
 The slide bars turn **knobs**: directions in the space of those {numbers} numbers, along
 which the drawings change most. A knob without a name is called after its rank. In
 notebook 06 of the course you find them yourself, give them names, and check the names
 on numbers.
+
+It has learned from: {credit}.
 """
+GAME = """
+How did it learn? In a game with a second network, the *detective*. The detective saw
+60,000 real digits, written by people, and the artist's drawings, and had to tell which
+is which. Each became better because of the other. The two together are called a
+**GAN**, a generative adversarial network.
+"""
+
+
+def explain(studio: Studio) -> str:
+    """How a robot works, and from whose pictures it has learned."""
+    robot = share.open_robot(studio.path, studio.generator)
+    digits = robot.project is not None and robot.project.words == GAN_OF_DIGITS
+    return HOW.format(
+        numbers=studio.noise_dim,
+        game=GAME if digits else "",
+        credit=share.list_facts(robot)["Learned from"].rstrip("."),
+    )
 
 
 def main() -> None:
@@ -293,7 +330,7 @@ def main() -> None:
     pages[page](studio, label)
     take_home(studio)
     with st.expander("How does it work?"):
-        st.markdown(HOW.format(numbers=studio.noise_dim))
+        st.markdown(explain(studio))
     show_runs(known)
 
 

@@ -266,7 +266,7 @@ def build_page(
         "stills": base64.b64encode(grid).decode(),
         "facts": list_facts(facts),
         "digits": base64.b64encode((HERE / "digits.png").read_bytes()).decode(),
-        "no quiz": "" if quiz else "hidden",
+        "quiz": json.dumps(quiz),
     }
     page = (HERE / "page.html").read_text("utf-8")
     return re.sub(r"\{\{(.+?)\}\}", lambda found: parts[found[1]], page)

@@ -4,7 +4,7 @@
 // WIDTHS stands in strokes.py, which puts it in front of this.
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const TOOLS = `
-  <canvas tabindex="0" role="img" aria-label="Draw a digit here with finger, pen or mouse.
+  <canvas tabindex="0" role="application" aria-label="Draw a digit here with finger, pen or mouse.
     With the keyboard: arrow keys move, the space bar lowers and lifts the pen."></canvas>
   <small aria-hidden="true">Arrow keys move, the space bar lowers and lifts the pen.</small>
   <div role="group" aria-label="Tools">
@@ -53,7 +53,8 @@ function openCanvas(parent, strokes, changed, clearable = true) {
     }
     for (const button of root.querySelectorAll("[data-width]"))
       button.setAttribute("aria-pressed", WIDTHS[button.dataset.width] === width);
-    undo.disabled = clear.disabled = !strokes.length;
+    // Not `disabled`: that would take the focus from whoever has just pressed it.
+    for (const button of [undo, clear]) button.setAttribute("aria-disabled", !strokes.length);
   }
   function change(others) {
     strokes = others; // never the same list: the notebook would not see that it changed
@@ -97,6 +98,7 @@ function openCanvas(parent, strokes, changed, clearable = true) {
     if (event.pointerId === pointer) lift();
   };
   canvas.onkeydown = (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return; // the browser's own
     if (event.key === " ") {
       cursor ??= [0.5, 0.5];
       if (event.repeat); // held down: that counts once
@@ -116,8 +118,8 @@ function openCanvas(parent, strokes, changed, clearable = true) {
   };
   root.onclick = ({ target }) => {
     width = WIDTHS[target.dataset.width] ?? width;
-    if (target === undo) change(strokes.slice(0, -1));
-    else if (target === clear) change([]);
+    if (target === undo && strokes.length) change(strokes.slice(0, -1));
+    else if (target === clear && strokes.length) change([]);
     else paint();
   };
   const watch = new ResizeObserver(() => {

@@ -1,6 +1,7 @@
 """A board to draw a digit on, for a robot that tries to copy it."""
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,11 @@ class DrawingCanvas:
             pad.observe(lambda _: self._change(self._drawn), "strokes")
         self.pad = pad
         small = {"width": "18px", "height": "18px", "margin": "0px", "padding": "0px"}
-        self.squares = [widgets.ToggleButton(layout=small) for _ in range(self.SIZE**2)]
+        places = product(range(1, self.SIZE + 1), repeat=2)
+        self.squares = [  # a screen reader would call each of them "null"
+            widgets.ToggleButton(tooltip=f"row {row}, column {column}", layout=small)
+            for row, column in places
+        ]
         for square in self.squares:
             square.observe(self._ink, "value")
         self.upload = widgets.FileUpload(accept="image/*", description="or a picture")

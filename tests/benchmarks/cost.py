@@ -27,8 +27,9 @@ CHOICES = {
     "batch 128": {"batch_size": 128},
     "pictures of 32×32": {"size": 32},
     "pictures of 128×128": {"size": 128},
-    "one core": {"cores": 1},
 }
+if hasattr(os, "sched_setaffinity"):  # not on macOS
+    CHOICES["one core"] = {"cores": 1}
 
 
 def layer_flop(layer):

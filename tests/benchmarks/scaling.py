@@ -111,7 +111,8 @@ def main():
     options = parse()
     if options.strategy == "workers" and "TF_CONFIG" not in os.environ:
         return start_two(sys.argv[1:])
-    if core := os.environ.get("CORE"):
+    core = os.environ.get("CORE")
+    if core and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(core)})
     print(json.dumps(measure(options)))
     return 0

@@ -40,9 +40,10 @@ def parse():
 
 
 def keep_to(core):
-    """Lets this process use only one core; None for all."""
+    """Lets this process use only one core, where the system can; None for all."""
     if core is not None:
-        os.sched_setaffinity(0, {core})
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, {core})
         threads = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
         os.environ |= dict.fromkeys(threads, "1")
 
