@@ -10,7 +10,7 @@ from tensorflow import keras
 
 from mnistgan import latent, photos, plots, sampling
 from mnistgan.widgets import strokes
-from mnistgan.widgets.parts import STIFF, make_button, widgets
+from mnistgan.widgets.parts import STIFF, WRAP, make_button, widgets
 
 
 def open_pad() -> Any:
@@ -82,8 +82,7 @@ class DrawingCanvas:
         shown = buttons if self._generator else buttons[:2]
         panel = widgets.VBox(shown, layout=STIFF)
         frames = captioned(self.seen, "what I saw"), captioned(self.copied, "my copy")
-        wrap = {"flex_flow": "row wrap"}
-        board = widgets.HBox([self.pad or grid, panel, *frames], layout=wrap)
+        board = widgets.HBox([self.pad or grid, panel, *frames], layout=WRAP)
         if not self.pad:
             return widgets.VBox([board, self._output])
         folded = widgets.Accordion([grid], titles=["or click squares"])

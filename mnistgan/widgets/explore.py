@@ -13,7 +13,7 @@ from tensorflow import keras
 
 from mnistgan import latent, plots, sampling
 from mnistgan.engine.valid import checked, integer
-from mnistgan.widgets.parts import STIFF, make_button, widgets
+from mnistgan.widgets.parts import STIFF, WRAP, make_button, widgets
 
 SEEDS = 1_000_000  # that can be chosen
 REACH = 3.0  # sliders go from -3 to 3: 99.7% of a normal distribution
@@ -116,7 +116,7 @@ class Explorer:
             controls.insert(1, self.picker)
         else:
             self._set_sliders(directions.names, directions.vectors)
-        self.box = widgets.HBox([self.picture, widgets.VBox(controls)])
+        self.box = widgets.HBox([self.picture, widgets.VBox(controls)], layout=WRAP)
         self._show()
 
     def go_to(self, noise: np.ndarray) -> None:
@@ -208,7 +208,7 @@ class MapExplorer:
         self.picture = widgets.Image(width=192, height=192, layout=STIFF)
         self.x, self.y = make_slider("x", self._show), make_slider("y", self._show)
         side = widgets.VBox([self.picture, self.x, self.y])
-        self.box = widgets.HBox([self.map, side])
+        self.box = widgets.HBox([self.map, side], layout=WRAP)
         self._show()
 
     def _show(self, _: object = None) -> None:

@@ -18,7 +18,7 @@ from mnistgan import plots
 from mnistgan.engine.callbacks import Callback, Session
 from mnistgan.engine.runs import GAN_OF_DIGITS, Words
 from mnistgan.sampling import compile_draw
-from mnistgan.widgets.parts import STIFF, make_button, widgets
+from mnistgan.widgets.parts import STIFF, WRAP, make_button, widgets
 
 SHARE = 0.02  # of the training time may be spent on showing it
 SHOWN = 16  # pictures
@@ -54,7 +54,7 @@ class LiveView(Callback):
         # Not every program lets a button be heard while its cell runs.
         hint = widgets.HTML("<small>The ■ of the notebook does the same.</small>")
         side = widgets.VBox([self.curves, widgets.HBox([self.button, hint])])
-        self.box = widgets.HBox([self.picture, side])
+        self.box = widgets.HBox([self.picture, side], layout=WRAP)
 
     def _stop(self) -> None:
         self.stop, self.button.disabled = True, True

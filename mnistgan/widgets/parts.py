@@ -8,6 +8,7 @@ import_extra("ipywidgets", "notebooks")
 import ipywidgets as widgets  # noqa: E402
 
 STIFF = {"flex": "0 0 auto", "align_self": "flex-start"}  # keeps a picture's shape
+WRAP = {"flex_flow": "row wrap"}  # on a phone, or enlarged: one below the other
 
 
 def make_button(words: str, icon: str, action: Callable[[], None]) -> widgets.Button:

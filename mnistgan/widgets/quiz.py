@@ -8,7 +8,7 @@ from tensorflow import keras
 from mnistgan import plots
 from mnistgan.evaluation import Judge
 from mnistgan.sampling import best_model
-from mnistgan.widgets.parts import STIFF, make_button, widgets
+from mnistgan.widgets.parts import STIFF, WRAP, make_button, widgets
 from mnistgan.widgets.questions import (
     COUNT,
     Result,
@@ -68,7 +68,7 @@ class Quiz:
         self._worst = widgets.VBox()
         buttons = widgets.HBox([self.real, self.drawn, self.again])
         panel = widgets.VBox([buttons, self.words, self._worst])
-        self.box = widgets.HBox([self.picture, panel])
+        self.box = widgets.HBox([self.picture, panel], layout=WRAP)
         self._begin()
 
     def _next_seed(self) -> None:
@@ -85,9 +85,13 @@ class Quiz:
         """Shows the next picture; the answer counts from now on."""
         number = len(self._opinions)
         self.picture.value = plots.to_png(self.questions.images[number], 256)
-        self.words.value = f"<b>Picture {number + 1} of {COUNT}:</b> real or drawn?"
+        self._say(f"<b>Picture {number + 1} of {COUNT}:</b> real or drawn?")
         self.real.disabled = self.drawn.disabled = False
         self._began = time.monotonic()
+
+    def _say(self, words: str) -> None:
+        """Shows words, HTML, which a screen reader speaks at once."""
+        self.words.value = f'<div role="alert">{words}</div>'
 
     def answer(self, real: bool) -> None:
         """Answers, as the buttons do. The quicker you are, the surer you seem."""
@@ -111,7 +115,7 @@ class Quiz:
     def _end(self) -> None:
         self.real.disabled = self.drawn.disabled = True
         results = self.results()
-        self.words.value = "<br>".join(in_words(results))
+        self._say("<br>".join(in_words(results)))
         rows = []
         for words, images in find_mistakes(results, self.questions).items():
             strip = plots.to_png(plots.tile(images, len(images)))
