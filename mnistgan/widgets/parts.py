@@ -9,6 +9,7 @@ import ipywidgets as widgets  # noqa: E402
 
 STIFF = {"flex": "0 0 auto", "align_self": "flex-start"}  # keeps a picture's shape
 WRAP = {"flex_flow": "row wrap"}  # on a phone, or enlarged: one below the other
+BESIDE = {"flex": "1 1 18rem"}  # beside a picture, as long as so much room is left
 
 
 def make_button(words: str, icon: str, action: Callable[[], None]) -> widgets.Button:

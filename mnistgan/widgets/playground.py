@@ -18,7 +18,7 @@ from mnistgan.engine.valid import checked, integer
 from mnistgan.models import generator_loss
 from mnistgan.training import make_train_step
 from mnistgan.widgets.canvas import DrawingCanvas
-from mnistgan.widgets.parts import STIFF, WRAP, make_button, widgets
+from mnistgan.widgets.parts import BESIDE, STIFF, WRAP, make_button, widgets
 from mnistgan.widgets.points import (
     REACH,
     SHAPES,
@@ -234,7 +234,8 @@ class Playground:
             for button in row.children:
                 button.layout.width = "143px"
         panel = [self.shape, *rows, *self.sliders.values(), self.words]
-        board = widgets.HBox([self.picture, widgets.VBox(panel)], layout=WRAP)
+        side = widgets.VBox(panel, layout=BESIDE)
+        board = widgets.HBox([self.picture, side], layout=WRAP)
         self.box = widgets.VBox([board, widgets.HTML(LEGEND), self._own])
         self._show()
 

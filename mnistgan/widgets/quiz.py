@@ -8,7 +8,7 @@ from tensorflow import keras
 from mnistgan import plots
 from mnistgan.evaluation import Judge
 from mnistgan.sampling import best_model
-from mnistgan.widgets.parts import STIFF, WRAP, make_button, widgets
+from mnistgan.widgets.parts import BESIDE, STIFF, WRAP, make_button, widgets
 from mnistgan.widgets.questions import (
     COUNT,
     Result,
@@ -67,7 +67,7 @@ class Quiz:
         self.words = widgets.HTML()
         self._worst = widgets.VBox()
         buttons = widgets.HBox([self.real, self.drawn, self.again])
-        panel = widgets.VBox([buttons, self.words, self._worst])
+        panel = widgets.VBox([buttons, self.words, self._worst], layout=BESIDE)
         self.box = widgets.HBox([self.picture, panel], layout=WRAP)
         self._begin()
 
