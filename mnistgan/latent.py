@@ -258,8 +258,8 @@ def find_noise(
     """Searches for the noise from which the artist draws (nearly) this picture.
 
     Starts from the 16 best of 2,000 random noises and goes downhill from each, with
-    Adam on the mean squared error of the pixels, and a slight pull towards the usual
-    loudness of noise.
+    Adam on the mean squared error of the pixels, and a slight pull towards zero, so
+    that the noise does not get too loud.
 
     Args:
         generator: A trained generator.

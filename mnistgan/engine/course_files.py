@@ -28,8 +28,8 @@ def originals() -> list[tuple[Path, Path]]:
     root = checkout if (checkout / FIRST).is_file() else PACKAGE / "course"
     found = (path for part in PARTS for path in sorted((root / part).rglob("*")))
     pairs = ((path, path.relative_to(root)) for path in found if path.is_file())
-    kept = "__pycache__", ".ipynb_checkpoints"
-    return [(path, place) for path, place in pairs if not {*kept} & {*place.parts}]
+    skipped = {"__pycache__", ".ipynb_checkpoints"}
+    return [(path, place) for path, place in pairs if not skipped & {*place.parts}]
 
 
 def address() -> str | None:

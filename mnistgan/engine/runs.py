@@ -58,8 +58,9 @@ class Run:
         folder: Where its files are.
         step: Training steps taken so far.
         total_steps: Steps that the settings ask for.
-        history: One row for every few steps; see `COLUMNS`.
-        seconds: Training time so far, without the judge's.
+        history: One row for every few steps; see `COLUMNS`. Of a worker that is not the
+            chief, those since it was started.
+        seconds: Training time so far, without the judge's; likewise.
         chief: Whether this process wrote the files; of several workers, one does.
     """
 

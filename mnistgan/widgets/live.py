@@ -123,7 +123,7 @@ def draw_curves(history: list[dict[str, float]], words: Words) -> str:
     """
     if not history:
         return "<b>The first numbers come in a moment.</b>"
-    rows = history[:: -(-len(history) // MOST_POINTS) or 1]
+    rows = history[:: -(-len(history) // MOST_POINTS)]
     losses = np.array([[row["d_loss"], row["g_loss"]] for row in rows])
     styles = (plots.BLUE, "", "━"), (plots.ORANGE, "5 3", "╍")
     top = max(losses.max(), 1e-6)
