@@ -60,7 +60,8 @@ class Run:
         total_steps: Steps that the settings ask for.
         history: One row for every few steps; see `COLUMNS`. Of a worker that is not the
             chief, those since it was started.
-        seconds: Training time so far, without the judge's; likewise.
+        seconds: Training time so far, without the judge's. Another worker than the
+            chief knows it as of its own start.
         chief: Whether this process wrote the files; of several workers, one does.
     """
 
