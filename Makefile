@@ -110,15 +110,17 @@ pictures: $(TOOLS) ## make the pictures in images/ again
 # knows the way (an index or a proxy in its own settings), pip goes. Of the lines that uv
 # prints, four are kept, and a count of what has come. uv must be told to compile what it
 # installs, as pip does: else the first import, or each one, takes three times as long.
-# An environment that another Python has made would stay as it is: venv keeps its links.
+# An environment of an unfit Python, or of one that has gone, is made anew: venv would
+# keep its links.
 FITS := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))
 define install
-	@$(PYTHON) -c '$(FITS)' || { \
-	  echo "The course needs Python 3.10 to 3.13. Is there one? make digits PYTHON=python3.12"; \
+	@if [ -L $(BIN)/python ] || [ -e $(BIN)/python ]; then \
+	  $(BIN)/python -c '$(FITS)' 2>/dev/null || rm -rf .venv; fi
+	@[ -x $(BIN)/python ] || $(PYTHON) -c '$(FITS)' || { \
+	  echo "The course needs Python 3.10 to 3.13: add PYTHON=python3.12 to this command."; \
 	  exit 1; }
-	@[ ! -x $(BIN)/python ] || $(BIN)/python -c '$(FITS)' || rm -rf .venv
 	@echo "It takes a minute on a quick line, and ten minutes on a slow one."
-	@$(PYTHON) -m venv .venv
+	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
 	@$(BIN)/pip install --quiet --constraint constraints.txt uv
 	@set -- --constraint constraints.txt --editable '.[$(1)]'; \
 	  { $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python "$$@" 2>&1 || \

@@ -313,6 +313,7 @@ def compare_runs(folders: Sequence[str | os.PathLike]) -> Figure:
     paths = [Path(folder) for folder in folders]
     titles = ["d_loss: the detective's", "g_loss: the artist's"]
     known = [read_run(path) for path in paths]  # may refuse, so before the figure
+    drawn = [plt.imread(path / "grid.png") for path in paths]
     if any(scores for *_, scores in known):
         titles += ["Share that can be read", "Fréchet distance: lower is better"]
     high = 1.25 * len(titles)
@@ -323,10 +324,10 @@ def compare_runs(folders: Sequence[str | os.PathLike]) -> Figure:
     grids = bottom.subplots(1, len(paths), squeeze=False)[0]
     for axes, title in zip(curves, titles, strict=True):
         axes.set(title=title, xlabel="minutes of training")
-    each = zip(paths, known, grids, COLOURS, "os^vDX", strict=False)
-    for path, run, axes, colour, mark in each:
+    each = zip(paths, known, drawn, grids, COLOURS, "os^vDX", strict=False)
+    for path, run, grid, axes, colour, mark in each:
         draw_run(curves, *run, color=colour, marker=mark, label=path.name)
-        axes.imshow(plt.imread(path / "grid.png"), cmap="gray")
+        axes.imshow(grid, cmap="gray")
         axes.set_title(path.name, color=colour)
         axes.set_axis_off()
     curves[0].legend()

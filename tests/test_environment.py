@@ -3,6 +3,7 @@
 import itertools
 import os
 import re
+import shutil
 import subprocess
 import sys
 import types
@@ -75,7 +76,6 @@ def test_what_other_pythons_try_is_there():
 
 
 def test_make_asks_for_the_python_that_the_course_needs(tmp_path):
-    """And what an unfit one has begun is made anew."""
     wanted = PROJECT["project"]["requires-python"]
     known = (course.ROOT / "Makefile").read_text()
     low, high = (f"({x.replace('.', ', ')})" for x in re.findall(r"\d\.\d+", wanted))
@@ -84,7 +84,18 @@ def test_make_asks_for_the_python_that_the_course_needs(tmp_path):
     command = ["make", "PYTHON=false", f"BIN={tmp_path}", f"READY={ready}", str(ready)]
     plain = {key: at for key, at in os.environ.items() if not key.startswith("MAKE")}
     done = subprocess.run(command, cwd=course.ROOT, env=plain, capture_output=True)
-    assert done.returncode and b"make digits PYTHON=python3.12" in done.stdout
+    assert done.returncode and b"add PYTHON=python3.12" in done.stdout
+
+
+def test_an_environment_whose_python_has_gone_is_made_anew(tmp_path):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(course.ROOT / name, tmp_path)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(tmp_path / "gone")
+    plain = {key: at for key, at in os.environ.items() if not key.startswith("MAKE")}
+    subprocess.run(["make", "PYTHON=true", ".venv/.ready"], cwd=tmp_path, env=plain)
+    assert not python.is_symlink()
 
 
 @pytest.fixture

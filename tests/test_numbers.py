@@ -271,7 +271,7 @@ TOLD = {
         "images/rounds.png": "10 20",
         "a question": "0.01",
     },
-    "lessons/04": {"a question": "0.98 0.30", "images/spectrum.png": "0.15"},
+    "lessons/04": {"a question": "0.98 0.30", "images/spectrum.png": "0.15 30"},
     "lessons/05": {"noise in notebook 05": "0.3", "tests/test_export.py": "0.0001"},
     "lessons/08": {
         "an example": "1.3 0.2",

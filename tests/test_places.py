@@ -56,10 +56,16 @@ def test_a_link_to_nowhere_is_named(complaint, tmp_path):
 
 
 def test_a_file_of_yours_is_not_taken_for_a_run(complaint, tmp_path):
-    for name, text in (("settings.json", '{"theme": "dark"}'), ("history.csv", "1")):
+    (tmp_path / "previews").mkdir()
+    files_of_yours = {
+        "settings.json": '{"theme": "dark"}',
+        "history.csv": "1",
+        "previews/step_1.png": "mine",
+    }
+    for name, text in files_of_yours.items():
         (tmp_path / name).write_text(text)
         said = complaint("train", "--preset=smoke", f"--out={tmp_path}")
-        assert f"holds {name}, but no run that can be read. Nothing was changed" in said
+        assert f"holds {Path(name).name}, but no run that can be read. Nothing" in said
         assert (tmp_path / name).read_text() == text
         (tmp_path / name).unlink()
 
@@ -69,6 +75,9 @@ def test_the_folder_where_one_stands_can_be_put_aside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "run")
     runs.set_aside(Path("."))
     assert [path.name for path in tmp_path.iterdir()] == ["run-1"]
+    (tmp_path / "link").symlink_to(tmp_path / "run-1")  # to a larger disk
+    runs.set_aside(tmp_path / "link")
+    assert {path.name for path in tmp_path.iterdir()} == {"run-1", "link-1"}
 
 
 def test_a_wave_means_the_home_folder(tmp_path, monkeypatch):

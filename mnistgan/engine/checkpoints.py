@@ -128,7 +128,7 @@ def save(run: Path, state: tf.train.Checkpoint, best: int | None = None) -> None
             f"the checkpoint {target} cannot be written ({reason}); "
             f"{earlier}. Make room, and start again"
         ) from error
-    past = [path for path in found(run) if path.name <= target.name]
+    past = [path for path in found(run) if step_of(path) <= step_of(target)]
     kept = past[:KEPT]
     if best is not None:
         kept += [path for path in past if step_of(path) <= best][:1]

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from mnistgan.engine import files
+from mnistgan.engine import checkpoints, files
 from mnistgan.engine.callbacks import Callback, Session
 from mnistgan.engine.machine import import_extra
 from mnistgan.engine.runs import read_history, read_scores
@@ -209,8 +209,8 @@ def news(
     for row in read_scores(folder):
         step = int(row.pop("step"))
         numbers[step].update({f"judge/{name}": x for name, x in row.items()})
-    for path in (folder / "previews").glob("step_*.png"):
-        pictures[int(path.stem.removeprefix("step_"))].append(path)
+    for path in checkpoints.by_step((folder / "previews").glob("step_*.png")):
+        pictures[checkpoints.step_of(path)].append(path)
     for step in sorted({*numbers, *pictures}):
         if after < step <= until:
             yield step, numbers[step], pictures[step]

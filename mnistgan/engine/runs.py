@@ -60,8 +60,8 @@ class Run:
         total_steps: Steps that the settings ask for.
         history: One row for every few steps; see `COLUMNS`. Of a worker that is not the
             chief, those since it was started.
-        seconds: Training time so far, without the judge's. Another worker than the
-            chief knows it as of its own start.
+        seconds: Training time so far, without the judge's. A worker that is not the
+            chief knows only what it was when that worker started.
         chief: Whether this process wrote the files; of several workers, one does.
     """
 
@@ -101,7 +101,8 @@ def claim_folder(
 
     Raises:
         OSError: The folder cannot be made or written to.
-        ValueError: It holds a run with other settings, or that saw other pictures.
+        ValueError: It holds a run with other settings, or that saw other pictures; or
+            files with the names of a run's, which are none.
     """
     seen = folder / OWN_PICTURES
     own = ""
@@ -147,7 +148,8 @@ def clear(folder: Path) -> None:
         ValueError: The folder holds files of such names that are not a run's.
     """
     names = "history.csv", legacy.HISTORY, "scores.csv", "loggers.json", OWN_PICTURES
-    stale = [*(folder / name for name in names)]
+    grids = (folder / "previews").glob("step_*.png")
+    stale = [*(folder / name for name in names), *grids]
     known = folder / "settings.json"
     try:
         ours = "preset" in legacy.read_settings(known)
@@ -155,16 +157,16 @@ def clear(folder: Path) -> None:
         ours = False
     if not ours and (there := [x.name for x in (known, *stale) if x.exists()]):
         raise ValueError(
-            f"{folder} holds {', '.join(there)}, but no run that can be read. Nothing "
-            "was changed: choose another folder"
+            f"{folder} holds {', '.join(there[:3])}, but no run that can be read. "
+            "Nothing was changed: choose another folder"
         )
-    for path in (*stale, *(folder / "previews").glob("step_*.png")):
+    for path in stale:
         path.unlink(missing_ok=True)
 
 
 def set_aside(folder: Path) -> None:
     """Gives an old run's folder another name, the next that is free, and says so."""
-    place = folder.resolve()  # "." has no name
+    place = Path(os.path.abspath(folder))  # "." has no name; a link keeps its own
     others = (place.with_name(f"{place.name}-{n}") for n in itertools.count(1))
     other = next(path for path in others if not path.exists())
     place.rename(other)

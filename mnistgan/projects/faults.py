@@ -1,8 +1,8 @@
-"""Faults that people really make, each in one line of what the course teaches.
+"""Faults that people really make, in one to three lines of what the course teaches.
 
-Notebook 14 trains with them on purpose. A `Fault` names a line, and what somebody wrote
-in its place. The changed functions are compiled beside the others: the package itself
-stays as it is.
+Notebook 14 trains with them on purpose. A `Fault` names some words, and what somebody
+wrote in their place. The changed functions are compiled beside the others: the package
+itself stays as it is.
 """
 
 import difflib
@@ -70,7 +70,7 @@ TAUGHT = (
 
 @dataclass(frozen=True)
 class Fault:
-    """One line that somebody wrote otherwise.
+    """Something that somebody wrote otherwise.
 
     Attributes:
         name: What it is called.

@@ -115,7 +115,7 @@ def draw_many(studio: Studio, label: int | None) -> None:
     count = st.slider("How many pictures?", 8, AT_ONCE, 32, 8)
     png = studio.grid(seed, count, label)
     words = f"{count} new pictures from seed {seed}, unpicked"
-    show_image(st, png, words, words)
+    show_image(st, png, "A grid of drawings", words)
     st.download_button("Download all (PNG)", png, "pictures.png", "image/png")
 
 
@@ -126,8 +126,7 @@ def morph_two(studio: Studio, label: int | None) -> None:
     strip, film = studio.morph(start, end, label)
     words = f"From seed {start} to seed {end}, and back"
     show_image(st, film, f"A film. {words}", words, width=256)
-    words = "The same, step by step"
-    show_image(st, strip, words, words)
+    show_image(st, strip, "A strip of drawings", "The same, step by step")
     st.download_button("Download the film (GIF)", film, "morph.gif", "image/gif")
 
 
@@ -153,10 +152,10 @@ def copy_visitor(studio: Studio, label: int | None) -> None:
     except ValueError as error:
         st.error(f"Sorry, {error}.")
         if (seen := getattr(error, "seen", None)) is not None:
-            show_image(row, seen, "What I saw", "What I saw", width=width)
+            show_image(row, seen, "Your picture", "What I saw", width=width)
         return
     png = plots.to_png(digit, 320)
-    show_image(row, png, "What I saw", "What I saw", width=width)
+    show_image(row, png, "Your digit, small", "What I saw", width=width)
     if way == DRAW and shown != st.session_state.get("copied"):
         return  # a search takes seconds: not after each stroke
     png = copy_digit(studio, str(studio.path), identity(studio.path), digit)
@@ -211,7 +210,8 @@ def play_quiz(studio: Studio, label: int | None) -> None:
     }
     st.write("  \n".join(questions.in_words(results)))
     for words, images in questions.find_mistakes(results, quiz).items():
-        show_image(st, plots.to_png(plots.tile(images, len(images))), words, words)
+        strip = plots.to_png(plots.tile(images, len(images)))
+        show_image(st, strip, "A strip of digits", words)
     st.button("New pictures", on_click=put, args=[other])
 
 
@@ -289,7 +289,7 @@ which the drawings change most. A knob without a name is called after its rank. 
 notebook 06 of the course you find them yourself, give them names, and check the names
 on numbers.
 
-It has learned from: {credit}.
+This robot has learned from: {credit}.
 """
 GAME = """
 How did it learn? In a game with a second network, the *detective*. The detective saw

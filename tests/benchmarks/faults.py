@@ -20,7 +20,7 @@ import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from mnistgan import data  # noqa: E402
-from mnistgan.engine import diagnosis, files  # noqa: E402
+from mnistgan.engine import checkpoints, diagnosis, files  # noqa: E402
 from mnistgan.engine.runs import COLUMNS, read_history  # noqa: E402
 from mnistgan.projects import faults, find_project  # noqa: E402
 from mnistgan.settings import Settings, runs_folder  # noqa: E402
@@ -56,8 +56,8 @@ def read_run(folder):
     project = find_project(settings.project)
     real, _ = project.load(settings, None, slice(64))
     history = read_history(folder)
-    for grid in sorted((folder / "previews").glob("step_*.png")):
-        rows = [row for row in history if row["step"] <= int(grid.stem[5:])]
+    for grid in checkpoints.by_step((folder / "previews").glob("step_*.png")):
+        rows = [row for row in history if row["step"] <= checkpoints.step_of(grid)]
         if len(rows) >= diagnosis.LEAST:
             quiet = project.draws_digits
             yield diagnosis.diagnose(rows, untile(grid), real, quiet=quiet)
