@@ -44,9 +44,8 @@ class EpochReader(io.TextIOBase):
 @contextmanager
 def steps_bar(steps: int, words: str | None = None) -> Iterator[Any]:
     """Makes a callback for Keras' `fit` that counts batches on a bar."""
-    from tensorflow.keras.callbacks import (
-        LambdaCallback,
-    )  # else formulas would bring it
+    # Here, since formulas have bars, too, and do without TensorFlow.
+    from tensorflow.keras.callbacks import LambdaCallback
 
     with tqdm(total=steps, desc=words, unit="step", mininterval=1) as bar:
         yield LambdaCallback(on_train_batch_end=lambda batch, logs: bar.update())
