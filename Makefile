@@ -5,6 +5,8 @@ BIN := .venv/bin
 LEARNER := course,export
 READY := .venv/.ready
 TOOLS := .venv/.tools
+# An environment whose Python has gone, with an upgrade of the system, is none.
+$(shell [ -x $(BIN)/python ] || rm -f $(READY) $(TOOLS))
 
 .PHONY: help digits test test-faults test-seeds test-matrix audit lab explore site clean pins mirrors badges bench robot pictures screenshots
 

@@ -93,6 +93,7 @@ def test_an_environment_whose_python_has_gone_is_made_anew(tmp_path):
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.symlink_to(tmp_path / "gone")
+    (tmp_path / ".venv" / ".ready").touch()
     plain = {key: at for key, at in os.environ.items() if not key.startswith("MAKE")}
     subprocess.run(["make", "PYTHON=true", ".venv/.ready"], cwd=tmp_path, env=plain)
     assert not python.is_symlink()
