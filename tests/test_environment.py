@@ -75,27 +75,30 @@ def test_what_other_pythons_try_is_there():
     assert matrix.TRIED and all((course.ROOT / path).exists() for path in matrix.TRIED)
 
 
+def make_apart(folder, python):
+    """Makes an environment in a folder that holds only what make reads for it."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(course.ROOT / name, folder)
+    plain = {key: at for key, at in os.environ.items() if not key.startswith("MAKE")}
+    command = ["make", python, ".venv/.ready"]
+    return subprocess.run(command, cwd=folder, env=plain, capture_output=True)
+
+
 def test_make_asks_for_the_python_that_the_course_needs(tmp_path):
     wanted = PROJECT["project"]["requires-python"]
     known = (course.ROOT / "Makefile").read_text()
     low, high = (f"({x.replace('.', ', ')})" for x in re.findall(r"\d\.\d+", wanted))
     assert f"{low} <= sys.version_info < {high}" in known
-    ready = tmp_path / "ready"
-    command = ["make", "PYTHON=false", f"BIN={tmp_path}", f"READY={ready}", str(ready)]
-    plain = {key: at for key, at in os.environ.items() if not key.startswith("MAKE")}
-    done = subprocess.run(command, cwd=course.ROOT, env=plain, capture_output=True)
+    done = make_apart(tmp_path, "PYTHON=false")
     assert done.returncode and b"add PYTHON=python3.12" in done.stdout
 
 
 def test_an_environment_whose_python_has_gone_is_made_anew(tmp_path):
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
-        shutil.copy(course.ROOT / name, tmp_path)
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.symlink_to(tmp_path / "gone")
     (tmp_path / ".venv" / ".ready").touch()
-    plain = {key: at for key, at in os.environ.items() if not key.startswith("MAKE")}
-    subprocess.run(["make", "PYTHON=true", ".venv/.ready"], cwd=tmp_path, env=plain)
+    make_apart(tmp_path, "PYTHON=true")
     assert not python.is_symlink()
 
 
