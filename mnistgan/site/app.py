@@ -33,7 +33,7 @@ from mnistgan.widgets import questions, strokes
 from mnistgan.widgets.questions import Questions
 
 SEEDS = 1_000_000
-HAS_ALT = "alt" in inspect.signature(st.image).parameters  # since Streamlit 1.66
+HAS_ALT = "alt" in inspect.signature(st.image).parameters  # newer Streamlit
 put = st.session_state.update  # what a button does: it moves boxes and slide bars
 
 
